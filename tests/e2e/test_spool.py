@@ -29,6 +29,7 @@ from tests.stand_ins.crew import answers
 __all__ = ["mongo_uri"]
 
 CUSTOMERS: Final = 6
+ADDRESS: Final = {"name": "Odoo", "tenant_id": "loja", "domain": "retail", "kind": "credentials"}
 SILENCES: Final = {silence.value for silence in Silence}
 
 
@@ -149,19 +150,24 @@ async def test_messages_of_a_cut_survive_a_kill_and_are_answered_once_and_in_ord
     async with scene.hub() as hub, hub.client() as client:
         await set_up(scene, client)
         await scene.chatwoot.events_told()
+        address = await called(client, "POST", "/v1/addresses", ADDRESS)
         await scene.gate.close()
         for _ in range(3):
             await scene.all_write()
+        record = {"_id": 5, "odoo_url": "https://a.example", "odoo_password": "senha do registro"}
+        told = await called(client, "POST", address["path"], record)
+        assert told["status"] == "spooled"
         assert all(len(one.acknowledged) == 4 for one in scene.customers)
         assert await readiness(client) == (200, "spooling")
-        assert await spooled(client) == 3 * CUSTOMERS
+        assert await spooled(client) == 3 * CUSTOMERS + 1
         async with client.get("/configs/loja/retail/config") as response:
             assert response.status == 503
         hub.kill()
     disk = b"".join(
         path.read_bytes() for path in (scene.folder / "var").iterdir() if "spool" in path.name
     )
-    assert b"Pergunta" not in disk
+    for secret in ("Pergunta", "senha do registro", address["path"], hub.api_key):
+        assert secret.encode() not in disk
     await scene.gate.open()
     async with scene.hub("--workers", "2") as hub, hub.client() as client:
         # They go behind those that wait.
@@ -171,6 +177,8 @@ async def test_messages_of_a_cut_survive_a_kill_and_are_answered_once_and_in_ord
         while await readiness(client) != (200, "ready"):
             await asyncio.sleep(0.05)
         assert await broken_promises(scene, client) == []
+        config = await called(client, "GET", "/configs/loja/retail/config")
+        assert config["version"] == 2
 
 
 @pytest.mark.long

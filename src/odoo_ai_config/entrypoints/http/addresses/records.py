@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Final, TypeAlias
@@ -15,6 +16,7 @@ from msgspec import Meta
 from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.errors import (
+    NOT_NOW,
     SpoolUnavailableError,
     StoreUnavailableError,
     StoreUnusableError,
@@ -53,7 +55,6 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import (
     LOG,
     METRICS,
     OPTIONS,
-    REQUEST_ID,
     SERVICES,
 )
 from odoo_ai_config.entrypoints.http.platform.authentication import address_of
@@ -79,7 +80,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 from odoo_ai_config.entrypoints.http.platform.representations import shown
 from odoo_ai_config.entrypoints.http.platform.spool import (
     SPOOL,
-    STORE_AWAY,
     Replayed,
     Source,
     settled,
@@ -163,31 +163,33 @@ async def receive_record(request: web.Request) -> web.Response:
 
     # Records of one address keep their order.
     lane = f"record/{text.id}"
+
+    async def keep(holder: str | None) -> web.Response:
+        refuse_announced_excess(request)
+        require_json(request)
+        body = await raw_body()
+        await read_json(request, body, lambda body: body)
+        id_ = await spool.keep(Source.RECORD, request, body, at=at, lane=lane, holder=holder)
+        app[METRICS].event("unknown", "spooled")
+        app[LOG].info("event_spooled", message=id_.value)
+        return shown(SpooledRecord(success=True, status="spooled", message_id=id_.value))
+
     try:
-        spool.require_store()
-        address = await address_of(request)
+        async with spool.attempt():
+            address = await address_of(request)
         spool.senders.note(f"address {token}", address.id)
-        if not await spool.is_before(lane):
+        require_json(request)
+        # It may come more slowly than the store.
+        await raw_body()
+        if await spool.is_before(lane):
+            # If there is no room, its order matters less than the record.
+            with suppress(SpoolUnavailableError):
+                return await keep(address.id)
+        async with spool.attempt():
             return await _received(request, address, raw_body)
-        holder: str | None = address.id
-    except STORE_AWAY as error:
-        spool.watch.noted(error)
-        holder = _known_holder(request, f"address {token}")
-    refuse_announced_excess(request)
-    require_json(request)
-    await read_json(request, await raw_body(), lambda body: body)
-    id_ = await spool.keep(
-        Source.RECORD,
-        request,
-        await raw_body(),
-        request_id=request[REQUEST_ID],
-        at=at,
-        lane=lane,
-        holder=holder,
-    )
-    app[METRICS].event("unknown", "spooled")
-    app[LOG].info("event_spooled", message=id_.value)
-    return shown(SpooledRecord(success=True, status="spooled", message_id=id_.value))
+    except NOT_NOW as error:
+        spool.noted(error)
+    return await keep(_known_holder(request, f"address {token}"))
 
 
 def _known_holder(request: web.Request, credential: str) -> str | None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Final
 
@@ -13,6 +14,7 @@ from msgspec import Meta
 from multidict import istr
 
 from odoo_ai_config.application.errors import (
+    NOT_NOW,
     MessageRecordedError,
     SpoolUnavailableError,
     StoreUnavailableError,
@@ -76,7 +78,6 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 from odoo_ai_config.entrypoints.http.platform.representations import shown
 from odoo_ai_config.entrypoints.http.platform.spool import (
     SPOOL,
-    STORE_AWAY,
     Incoming,
     Replayed,
     Source,
@@ -233,26 +234,20 @@ async def _received(request: web.Request, raw: bytes, event: ChatwootEvent) -> R
         return await _stored(request.app, raw, event, await sender_of(request, raw, account))
     spool, at = request.app[SPOOL], request.app[OPTIONS].unix_time()
     lane = _lane_of(event)
+    keep = partial(spool.keep, Source.CHATWOOT, request, at=at, lane=lane)
     try:
-        spool.require_store()
-        sender = await sender_of(request, raw, account)
-        note_known(request, account, sender)
-        if not await spool.is_before(lane):
+        async with spool.attempt():
+            sender = await sender_of(request, raw, account)
+            note_known(request, account, sender)
+            if await spool.is_before(lane):
+                # If there is no room, its order matters less than the message.
+                with suppress(SpoolUnavailableError):
+                    return Receipt(await keep(raw, holder=sender.bucket), Reception.SPOOLED)
             return await _stored(request.app, raw, event, sender)
-        holder: str | None = sender.bucket
-    except STORE_AWAY as error:
-        spool.watch.noted(error)
-        holder = await known_sender(request, raw, account)
-    id_ = await spool.keep(
-        Source.CHATWOOT,
-        request,
-        raw,
-        request_id=request[REQUEST_ID],
-        at=at,
-        lane=lane,
-        holder=holder,
-    )
-    return Receipt(id_, Reception.SPOOLED)
+    except NOT_NOW as error:
+        spool.noted(error)
+    holder = await known_sender(request, raw, account)
+    return Receipt(await keep(raw, holder=holder), Reception.SPOOLED)
 
 
 def _lane_of(event: ChatwootEvent) -> str:

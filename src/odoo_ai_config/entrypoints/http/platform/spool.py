@@ -4,10 +4,12 @@ Requests that are spooled while the store is away, because their senders do not 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -19,6 +21,7 @@ from structlog.contextvars import bind_contextvars
 
 from odoo_ai_config.application.errors import (
     NOT_NOW,
+    ApplicationError,
     MessageRecordedError,
     SpoolUnavailableError,
     StoreUnavailableError,
@@ -31,6 +34,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.inbox import MessageId
+from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID
 from odoo_ai_config.entrypoints.http.platform.rate_limit import source_of
 from odoo_ai_config.entrypoints.http.platform.store_watch import StoreWatch
 
@@ -39,6 +43,8 @@ V = TypeVar("V")
 P = TypeVar("P")
 
 STORE_AWAY: Final = (StoreUnavailableError, StoreUnusableError)
+# Chatwoot waits five seconds.
+_PATIENCE: Final = 3.0
 _MOST_KNOWN: Final = 16_384
 # The headers that authenticate a request, or recognise it when it comes again.
 _HEADERS: Final = (
@@ -190,12 +196,14 @@ class RequestSpool:
 
     Args:
         count: Called with what happens to a request: ``spooled``, ``full`` or ``failed``.
+        patience: How long the store may take, in seconds.
     """
 
     spool: MessageSpool
     spool_arrival: SpoolArrival
     watch: StoreWatch
     count: Callable[[str], None]
+    patience: float = _PATIENCE
     senders: KnownSenders = field(factory=KnownSenders)
 
     def require_store(self) -> None:
@@ -209,11 +217,36 @@ class RequestSpool:
         if away is not None:
             raise StoreUnavailableError(away)
 
+    def noted(self, error: ApplicationError) -> None:
+        """
+        Note why a request goes to the spool: its error among `NOT_NOW`.
+        """
+        if isinstance(error, STORE_AWAY):
+            self.watch.noted(error)
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """
+        Ask the store, unless it is known to be away, and no longer than the sender waits.
+
+        Raises:
+            StoreUnavailableError: It is away, or too slow. What was begun may have been done.
+        """
+        self.require_store()
+        try:
+            async with asyncio.timeout(self.patience):
+                yield
+        except TimeoutError:
+            raise StoreUnavailableError from None
+
     async def is_before(self, lane: str) -> bool:
         """
-        Whether an earlier request about the same waits.
+        Whether an earlier request about the same waits; no if that cannot be told.
         """
-        return self.spool.waiting > 0 and await self.spool.holds(lane)
+        try:
+            return self.spool.waiting > 0 and await self.spool.holds(lane)
+        except SpoolUnavailableError:
+            return False
 
     async def has_room(self) -> bool:
         """
@@ -230,7 +263,6 @@ class RequestSpool:
         request: web.Request,
         raw: bytes,
         *,
-        request_id: str,
         at: float,
         lane: str,
         holder: str | None,
@@ -243,7 +275,7 @@ class RequestSpool:
         """
         try:
             id_ = await self.spool_arrival(
-                written_down(source, request, request_id, raw),
+                written_down(source, request, request[REQUEST_ID], raw),
                 lane=lane,
                 holder=holder or self.senders.stranger_at(request.remote),
                 known=holder is not None,

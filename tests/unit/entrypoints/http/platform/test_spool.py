@@ -4,6 +4,7 @@ What senders that do not come again are told while the store is away, and what b
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -31,7 +32,7 @@ from odoo_ai_config.entrypoints.bringing_in import BringingIn
 from odoo_ai_config.entrypoints.http.platform import spool as module
 from odoo_ai_config.entrypoints.http.platform.app_keys import STORE_WATCH
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
-from odoo_ai_config.entrypoints.http.platform.spool import KnownSenders
+from odoo_ai_config.entrypoints.http.platform.spool import SPOOL, KnownSenders
 from tests.contract.samples import AT
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.application.messages.test_payloads import WHATSAPP
@@ -227,6 +228,72 @@ async def test_conversation_keeps_its_order_and_others_do_not_wait(
     assert await status_of(web, message(4)) == "accepted"
     ids = [str(one.origin.message) for one in await stored(web)]
     assert sorted(ids) == ["1", "2", "3", "4"]
+
+
+async def test_spool_without_room_does_not_keep_from_the_store_what_would_go_behind(
+    web: WebHub, spool: MemoryMessageSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = (await created(web, fields={}))["path"]
+    web.hub.state.away = True
+    assert await status_of(web, message(1)) == "spooled"
+    assert (await posted(web, path))[1]["status"] == "spooled"
+    web.hub.state.away = False
+    assert web.client.app is not None
+    await web.client.app[STORE_WATCH].ready()
+    assert (await posted(web, path))[1]["status"] == "spooled"
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise SpoolUnavailableError
+
+    for method in ("add", "holds"):
+        with monkeypatch.context() as patch:
+            patch.setattr(spool, method, fail)
+            assert await status_of(web, message(len(method))) == "accepted"
+            assert (await posted(web, path))[1]["changed"] is (method == "add")
+    await look(web)
+    assert len(await stored(web)) == 3
+
+
+async def test_message_that_too_many_writers_keep_out_waits(
+    web: WebHub, spool: MemoryMessageSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(*_: Any, **__: Any) -> None:
+        raise ContentionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(web.services.receive_message), "__call__", lose)
+        assert await status_of(web, message(1)) == "spooled"
+    assert web.client.app is not None
+    assert web.client.app[STORE_WATCH].away is None
+    await look(web)
+    assert len(await stored(web)) == 1
+
+
+async def test_nobody_waits_for_a_store_that_hangs(
+    web: WebHub, spool: MemoryMessageSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = (await created(web, fields={}))["path"]
+    receive = type(web.services.receive_message).__call__
+
+    async def hang_afterwards(*arguments: Any, **named: Any) -> None:
+        await receive(*arguments, **named)
+        await asyncio.Event().wait()
+
+    async def hang(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    assert web.client.app is not None
+    monkeypatch.setattr(web.client.app[SPOOL], "patience", 0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(web.services.receive_message), "__call__", hang_afterwards)
+        assert await status_of(web, message(1)) == "spooled"
+    await web.client.app[STORE_WATCH].ready()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(web.services.open_address), "__call__", hang)
+        assert (await posted(web, path))[1]["status"] == "spooled"
+    assert web.client.app[STORE_WATCH].away is StoreFailure.AWAY
+    await come_back(web)
+    assert (len(await stored(web)), spool.waiting) == (1, 0)
 
 
 async def test_store_that_is_known_to_be_away_is_not_asked(
