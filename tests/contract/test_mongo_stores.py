@@ -43,6 +43,13 @@ from tests.mongo_server import (
 from tests.shards import routed
 
 
+def write_as_before_8(database: MongoDatabase) -> None:
+    """
+    Write with a command for each collection, as earlier servers need it.
+    """
+    database._joins_writes = False
+
+
 class InMongo(StoreContract):
     technology = "mongo"
     shared = True
@@ -56,6 +63,8 @@ class InMongo(StoreContract):
                 open_client(request.param, mongo_uri, event_listeners=[router]) as client,
                 temporary_database(client) as database,
             ):
+                if request.param is AsyncMongoClient:
+                    write_as_before_8(database)
                 yield database
 
     @pytest.fixture
@@ -70,7 +79,9 @@ class InMongo(StoreContract):
             async with open_client(
                 AsyncMongoClient, mongo_uri, event_listeners=[router]
             ) as client:
-                yield stores_over(MongoDatabase(client, database.name, call_seconds=30.0))
+                second = MongoDatabase(client, database.name, call_seconds=30.0)
+                write_as_before_8(second)
+                yield stores_over(second)
 
 
 class TestMongoConfigStore(InMongo, ConfigStoreContract): ...

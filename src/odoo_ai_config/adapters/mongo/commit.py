@@ -54,6 +54,8 @@ async def commit(database: MongoDatabase, changeset: Changeset) -> None:
     """
     Write *changeset*, as a whole or not at all.
     """
+    if changeset.messages:
+        database.heads_seen = None
     texts = _texts_of(changeset)
     if not changeset.sightings and len(changeset.messages) <= 1:
         try:

@@ -130,6 +130,8 @@ class MongoDatabase:
         # a part, and as a whole.
         self.key_uses = Uses()
         self.mapping_uses = Uses()
+        # What the last look found beside some tenants, until something is written or claimed.
+        self.heads_seen: tuple[list[str], list[Record]] | None = None
         self.clock = ServerClock(self._server_time)
 
     def __getitem__(self, collection: str) -> Collection:

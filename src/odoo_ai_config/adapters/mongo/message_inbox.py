@@ -68,21 +68,24 @@ class MongoMessageInbox(MessageInbox):
         taken: list[InboxMessage] = []
         more = True
         while more and len(taken) < claim_limits.total:
-            heads = await self._heads(beside=[name for name, count in free.items() if count < 1])
+            heads = await self._seen_or_heads([name for name, count in free.items() if count < 1])
             due = [head for head in heads if head["due_at"] <= instant]
             chosen = self._turns(due, free, claim_limits.total - len(taken))
-            # The others of these tenants, or tenants behind them, are due as well.
-            more = len(due) == _LOOK and bool(chosen)
             found = await asyncio.gather(*(self._take(head, until, ahead) for head in chosen))
-            taken += [message for message in found if message is not None]
             for head, message in zip(chosen, found, strict=True):
                 if message is not None:
+                    taken.append(message)
                     free[head["ready"]] -= 1
+            # Others were faster; or there are more of these tenants, or tenants behind them.
+            more = None in found or (len(due) == _LOOK and bool(chosen))
         return taken
 
     @translated
     async def next_due(self, *, beside: Collection[TenantId] = ()) -> datetime | None:
-        heads = await self._heads(beside=[tenant.value for tenant in beside], limit=1)
+        names = sorted(tenant.value for tenant in beside)
+        heads = await self._heads(beside=names)
+        # Whoever asks goes on to claim what is due, and need not look again.
+        self._database.heads_seen = (names, heads)
         ahead = await self._database.clock.ahead()
         return from_instant(heads[0]["due_at"]) - ahead if heads else None
 
@@ -232,7 +235,13 @@ class MongoMessageInbox(MessageInbox):
         ahead = await self._database.clock.ahead()
         return [message_from(record, ahead=ahead) for record in await cursor.to_list(None)]
 
-    async def _heads(self, *, beside: Sequence[str], limit: int = _LOOK) -> list[Record]:
+    async def _seen_or_heads(self, beside: Sequence[str]) -> list[Record]:
+        seen, self._database.heads_seen = self._database.heads_seen, None
+        if seen is not None and seen[0] == sorted(beside):
+            return seen[1]
+        return await self._heads(beside=beside)
+
+    async def _heads(self, *, beside: Sequence[str]) -> list[Record]:
         """
         The heads that are due first, of tenants other than *beside*.
         """
@@ -240,7 +249,7 @@ class MongoMessageInbox(MessageInbox):
         if beside:
             wanted["ready"]["$nin"] = beside
         fields = ["due_at", "ready", "conversation"]
-        cursor = self._messages.find(wanted, fields).sort("due_at", ASCENDING).limit(limit)
+        cursor = self._messages.find(wanted, fields).sort("due_at", ASCENDING).limit(_LOOK)
         return await cursor.to_list(None)
 
     def _turns(self, due: Sequence[Record], free: Mapping[str, int], most: int) -> list[Record]:

@@ -48,16 +48,16 @@ class ServerClock:
         A clock that was set in the meantime is noticed without asking the server again.
         """
         if self._ahead is None or now is not None:
-            own = now or datetime.fromtimestamp(time.time(), UTC)
-            self._ahead = await self._server_time() - own
+            # Both are of this moment: asking the server takes time.
+            own, at = now or datetime.fromtimestamp(time.time(), UTC), self._monotonic()
+            self._ahead = await self._server_time(at) - own
             if abs(self._ahead) < _SAME:
                 self._ahead = timedelta(0)
         return self._ahead
 
-    async def _server_time(self) -> datetime:
-        sent = self._monotonic()
-        if sent - self._asked_at > _KNOWN_SECONDS:
+    async def _server_time(self, at: float) -> datetime:
+        if at - self._asked_at > _KNOWN_SECONDS:
             told = await self._ask()
             self._asked_at = self._monotonic()
-            self._zero = told - timedelta(seconds=(sent + self._asked_at) / 2)
-        return self._zero + timedelta(seconds=self._monotonic())
+            self._zero = told - timedelta(seconds=(at + self._asked_at) / 2)
+        return self._zero + timedelta(seconds=at)
