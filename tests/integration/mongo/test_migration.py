@@ -396,8 +396,23 @@ async def test_who_loses_the_lease_stops(prepared: MongoDatabase) -> None:
     assert not await lease.take()
 
 
-async def test_lease_that_others_lose_is_renewed_during_the_work(prepared: MongoDatabase) -> None:
-    lease = Lease(prepared, "x", seconds=0.3)
+async def test_who_cannot_renew_the_lease_stops(
+    prepared: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = Lease(prepared, "x", seconds=0.1)
+    assert await lease.take()
+
+    async def unanswered(_lease: Lease) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(Lease, "take", unanswered)
+    with pytest.raises(StoreUnavailableError):
+        await lease.while_held(asyncio.Event().wait)
+
+
+async def test_lease_is_renewed_during_the_work(prepared: MongoDatabase) -> None:
+    lease = Lease(prepared, "x", seconds=3)
     assert await lease.take()
 
     async def until_renewed() -> str:

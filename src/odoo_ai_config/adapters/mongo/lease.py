@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from attrs import Factory, field, frozen
 from bson import ObjectId
@@ -81,8 +81,9 @@ class Lease:
         """
         The host and the process that have it, as far as is known.
         """
-        lease: dict[str, Any] | None = await self.database[LEASES].find_one({"_id": self.name})
-        return None if lease is None else str(lease["holder"]).rpartition(" ")[0]
+        lease: Record | None = await self.database[LEASES].find_one({"_id": self.name})
+        # One that was never taken has no holder.
+        return (lease or {}).get("holder", "").rpartition(" ")[0] or None
 
     async def give_back(self) -> None:
         """
@@ -115,11 +116,13 @@ class Lease:
     async def _renew(self) -> None:
         # Returns when others may have it.
         loop = asyncio.get_running_loop()
-        renewed_at = loop.time()
+        renewed_at, pause = loop.time(), self.seconds / _RENEWALS
         while loop.time() < renewed_at + self.seconds:
-            await asyncio.sleep(self.seconds / _RENEWALS)
+            await asyncio.sleep(pause)
             asked_at = loop.time()
-            with suppress(PyMongoError):
-                if not await self.take():
-                    return
+            with suppress(PyMongoError, TimeoutError):
+                # A patient connection would wait for a server that is gone.
+                async with asyncio.timeout(pause):
+                    if not await self.take():
+                        return
                 renewed_at = asked_at
