@@ -60,9 +60,8 @@ CREATE TABLE IF NOT EXISTS arrivals (
     wrapped BLOB NOT NULL,
     envelope BLOB NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS arrivals_waiting ON arrivals (at, seq) WHERE refusal IS NULL;
+CREATE INDEX IF NOT EXISTS arrivals_by_age ON arrivals (at, seq);
 CREATE INDEX IF NOT EXISTS arrivals_lanes ON arrivals (lane) WHERE refusal IS NULL;
-CREATE INDEX IF NOT EXISTS arrivals_kept ON arrivals (at, seq) WHERE refusal IS NOT NULL;
 
 -- What the spool holds, by group. A sum over the arrivals would cost more with each of them.
 CREATE TABLE IF NOT EXISTS shares (
@@ -94,8 +93,14 @@ _REMOVED: Final = f"""
 _COLUMNS: Final = (
     "id, at, lane, holder, known, refusal, fingerprint, key_id, master_id, wrapped, envelope"
 )
-_OLDEST: Final = f"SELECT {_COLUMNS} FROM arrivals WHERE refusal IS NULL ORDER BY at, seq"
+_WAITING: Final = "FROM arrivals WHERE refusal IS NULL"
+_OLDEST: Final = f"SELECT {_COLUMNS} {_WAITING} ORDER BY at, seq LIMIT ?"
 _KEPT: Final = f"SELECT {_COLUMNS} FROM arrivals WHERE refusal IS NOT NULL ORDER BY at, seq"
+_OLD: Final = """
+    SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), coalesce(sum(size), 0),
+        min(at) FILTER (WHERE refusal IS NULL)
+    FROM arrivals
+"""
 
 
 class SqliteMessageSpool(MessageSpool):
@@ -162,7 +167,7 @@ class SqliteMessageSpool(MessageSpool):
         await self._do(add)
 
     async def holds(self, lane: str) -> bool:
-        query = "SELECT 1 FROM arrivals WHERE lane = ? AND refusal IS NULL LIMIT 1"
+        query = f"SELECT 1 {_WAITING} AND lane = ? LIMIT 1"
         return await self._do(
             lambda connection: connection.execute(query, (lane,)).fetchone() is not None
         )
@@ -171,7 +176,7 @@ class SqliteMessageSpool(MessageSpool):
         def read(connection: sqlite3.Connection) -> list[SpooledArrival]:
             found: list[SpooledArrival] = []
             left = _MOST_READ
-            for row in connection.execute(f"{_OLDEST} LIMIT ?", (limit,)):
+            for row in connection.execute(_OLDEST, (limit,)):
                 found.append(_arrival(row))
                 left -= found[-1].size
                 if left < 0:
@@ -216,29 +221,18 @@ class SqliteMessageSpool(MessageSpool):
 
     async def expire(self, *, before: datetime) -> SpoolCensus:
         def expire(connection: sqlite3.Connection) -> SpoolCensus:
-            # By both indexes: together they have every arrival.
-            removed = SpoolCensus()
-            for state in ("refusal IS NULL", "refusal IS NOT NULL"):
-                place = f"WHERE {state} AND at < ?"
-                found = _census(connection, place, microseconds(before))
-                removed = SpoolCensus(
-                    removed.waiting + found.waiting,
-                    removed.kept + found.kept,
-                    removed.bytes + found.bytes,
-                    removed.oldest or found.oldest,
-                )
-                connection.execute(f"DELETE FROM arrivals {place}", (microseconds(before),))
-            return removed
+            at = microseconds(before)
+            row = connection.execute(f"{_OLD} WHERE at < ?", (at,)).fetchone()
+            connection.execute("DELETE FROM arrivals WHERE at < ?", (at,))
+            return _census(*row)
 
         return await self._do(expire)
 
     async def census(self) -> SpoolCensus:
         def count(connection: sqlite3.Connection) -> SpoolCensus:
             waiting, kept = _share(connection, "waiting"), _share(connection, "kept")
-            row = connection.execute("SELECT min(at) FROM arrivals WHERE refusal IS NULL")
-            (oldest,) = row.fetchone()
-            at = None if oldest is None else time_of(oldest)
-            return SpoolCensus(waiting[0], kept[0], waiting[1] + kept[1], at)
+            (oldest,) = connection.execute(f"SELECT min(at) {_WAITING}").fetchone()
+            return _census(waiting[0], kept[0], waiting[1] + kept[1], oldest)
 
         return await self._do(count)
 
@@ -327,13 +321,7 @@ def _share(connection: sqlite3.Connection, name: str) -> tuple[int, int]:
     return (0, 0) if found is None else found
 
 
-def _census(connection: sqlite3.Connection, place: str, at: int) -> SpoolCensus:
-    waiting, kept, size, oldest = connection.execute(
-        "SELECT count(*) FILTER (WHERE refusal IS NULL),"
-        " count(*) FILTER (WHERE refusal IS NOT NULL), coalesce(sum(size), 0),"
-        f" min(at) FILTER (WHERE refusal IS NULL) FROM arrivals {place}",
-        (at,),
-    ).fetchone()
+def _census(waiting: int, kept: int, size: int, oldest: int | None) -> SpoolCensus:
     return SpoolCensus(waiting, kept, size, None if oldest is None else time_of(oldest))
 
 
