@@ -44,6 +44,7 @@ class StoreWatch:
         self._check = check
         self._count = count
         self._failure: StoreFailure | None = None
+        self._lasting = False
         self._requests = 0
         self._idle = idle
         self._looks = 0
@@ -65,6 +66,13 @@ class StoreWatch:
         A store that is busy may answer the next request.
         """
         return None if self._failure is StoreFailure.BUSY else self._failure
+
+    @property
+    def lasting(self) -> bool:
+        """
+        Whether the store stays as it is until somebody does something about it.
+        """
+        return self.away is not None and self._lasting
 
     async def ready(self) -> None:
         """
@@ -94,5 +102,5 @@ class StoreWatch:
         Note that the store fails, without a request that fails because of it.
         """
         if error.failure is not self._failure:
-            self._failure = error.failure
+            self._failure, self._lasting = error.failure, isinstance(error, StoreUnusableError)
             _log.error("store_failed", cause=error.failure.value, code=error.code)

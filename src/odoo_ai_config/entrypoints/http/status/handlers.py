@@ -70,10 +70,13 @@ async def show_readiness(request: web.Request) -> web.Response:
         await app[STORE_WATCH].ready()
         trouble = await services.check_key_ring.while_running()
     except STORE_AWAY as error:
-        # A 503 would make the load balancer send Chatwoot's messages nowhere.
-        if spool is None or not await spool.has_room():
+        if spool is None:
             raise
         spool.watch.noted(error)
+        # A 503 would make the load balancer send Chatwoot's messages nowhere. If only this process
+        # cannot use the store, because it is too old for instance, another one shall get them.
+        if spool.watch.lasting or not await spool.has_room():
+            raise
         return shown(Ready(status="spooling"))
     # Still a 200: the hub works, and a 503 would make the load balancer remove every process at
     # once.

@@ -21,6 +21,7 @@ from odoo_ai_config.application.errors import (
     SpoolUnavailableError,
     StoreFailure,
     StoreUnavailableError,
+    StoreUnusableError,
 )
 from odoo_ai_config.application.ports.message_spool import SpoolLimits
 from odoo_ai_config.domain.access import Scope
@@ -452,6 +453,21 @@ async def test_full_spool_is_not_ready(web: WebHub, spool: MemoryMessageSpool) -
     ready = await web.get("/ready")
     assert (ready.status, (await ready.json())["cause"]) == (503, "away")
     assert await status_of(web, message(2)) == (503, "spool_unavailable")
+
+
+async def test_process_that_cannot_use_the_store_is_not_ready_and_loses_nothing(
+    web: WebHub, spool: MemoryMessageSpool
+) -> None:
+    web.hub.state.away = True
+    assert web.client.app is not None
+    watch = web.client.app[STORE_WATCH]
+    watch.noted(StoreUnusableError("Pare este processo.", StoreFailure.NEWER_SCHEMA))
+    ready = await web.get("/ready")
+    assert (ready.status, (await ready.json())["cause"]) == (503, "newer_schema")
+    assert await status_of(web, message(1)) == "spooled"
+    # Another failure since then may pass.
+    watch.noted(StoreUnavailableError(StoreFailure.NO_PRIMARY))
+    assert (await web.get("/ready")).status == 200
 
 
 async def test_authentic_arrival_that_is_refused_is_kept_for_a_person(
