@@ -240,3 +240,12 @@ async def test_hub_works_again_when_the_database_was_restarted(
             await stores.config.check()
             await stores.config.commit(second_version)
             assert [new.version for new in await stores.config.history(key())] == [2, 1]
+
+
+async def test_transaction_whose_connection_breaks_is_repeated(
+    stores: Stores, failing: Failing
+) -> None:
+    await stores.config.commit(everything())
+    async with failing(*WRITES, mode={"times": 1}, closeConnection=True):
+        await stores.config.commit(Changeset(revisions=(revision(version=2),)))
+    assert len(await stores.config.history(key())) == 2
