@@ -471,3 +471,15 @@ async def test_messages_of_an_earlier_version_get_their_texts_and_marks_however_
         assert found is not None
         assert found.id == one.id
         assert await prepared["marks"].count_documents({}) == len(one.origin.marks)
+
+
+async def test_collection_that_another_process_made_meanwhile_is_fine(
+    prepared: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def seen_before(_database: MongoDatabase) -> set[str]:
+        return set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MongoDatabase, "collection_names", seen_before)
+        await migrate(prepared, silent)
+    await require_current(prepared)

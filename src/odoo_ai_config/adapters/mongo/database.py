@@ -188,7 +188,9 @@ class MongoDatabase:
         """
         Create an empty collection.
         """
-        await within(self.call_seconds, partial(self._database.create_collection, name))
+        # Without a look of the driver's own.
+        create = partial(self._database.create_collection, name, check_exists=False)
+        await within(self.call_seconds, create)
 
     async def aggregated(
         self, collection: str, pipeline: Sequence[Record], session: Session | None = None

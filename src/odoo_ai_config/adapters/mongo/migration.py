@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 from pymongo import IndexModel
-from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from odoo_ai_config.adapters.mongo.database import SCHEMA, VERSION, MongoDatabase, open_database
 from odoo_ai_config.adapters.mongo.driver_errors import translated
@@ -255,8 +255,6 @@ async def _do(database: MongoDatabase, report: Report) -> None:
 async def _create(database: MongoDatabase, collection: str) -> None:
     try:
         await database.create_collection(collection)
-    except CollectionInvalid:
-        pass
     except OperationFailure as error:
         # An older version of the program writes to it, too.
         if error.code != _NAMESPACE_EXISTS:
