@@ -49,7 +49,7 @@ _CALL_SECONDS: Final = 30.0
 _UNHURRIED: Final = {"socketTimeoutMS": 30_000}
 # The databases of earlier tests, the one that has rested longest first.
 _prepared: deque[str] = deque()
-# The hub uses motor; pymongo's own client will replace it.
+# The hub takes motor unless it is told to take pymongo's own client.
 CLIENTS = [
     pytest.param(AsyncIOMotorClient, id="motor"),
     pytest.param(AsyncMongoClient, id="pymongo", marks=pytest.mark.twin),
@@ -104,11 +104,18 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 class Gate:
     """
-    A proxy to the server that can be closed and opened again.
+    A proxy to the server that can be closed and opened again, or hold back what passes it.
+
+    Args:
+        uri: The server's URL.
+        seconds: How long each way takes.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, seconds: float = 0.0) -> None:
         self._parts = urlsplit(uri)
+        self._seconds = seconds
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._port = 0
@@ -125,6 +132,15 @@ class Gate:
         self._server = await asyncio.start_server(self._pass, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
+    def freeze(self) -> None:
+        """
+        Accept connections, and answer nothing.
+        """
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        self._flowing.set()
+
     async def close(self) -> None:
         assert self._server is not None
         self._server.close()
@@ -139,19 +155,23 @@ class Gate:
         self._writers |= {writer, behind_writer}
         try:
             await asyncio.gather(
-                _copy(reader, behind_writer), _copy(behind_reader, writer), return_exceptions=True
+                self._copy(reader, behind_writer),
+                self._copy(behind_reader, writer),
+                return_exceptions=True,
             )
         finally:
             self._writers -= {writer, behind_writer}
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while chunk := await reader.read(65536):
-            writer.write(chunk)
-            await writer.drain()
-    finally:
-        writer.transport.abort()
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await reader.read(65536):
+                await self._flowing.wait()
+                if self._seconds:
+                    await asyncio.sleep(self._seconds)
+                writer.write(chunk)
+                await writer.drain()
+        finally:
+            writer.transport.abort()
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.database import CALL_SECONDS, MongoDatabase
 from odoo_ai_config.adapters.mongo.deadlines import within
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.errors import ContentionError
@@ -83,7 +83,7 @@ def failing(place: str, error: Callable[[], PyMongoError]) -> FailingSession:
 
 async def transacted(session: FailingSession) -> str:
     client = SimpleNamespace(start_session=lambda **_options: session)
-    database = cast("MongoDatabase", SimpleNamespace(client=client, call_seconds=3.0))
+    database = cast("MongoDatabase", SimpleNamespace(client=client, call_seconds=CALL_SECONDS))
 
     async def work(_session: Any) -> str:
         return await session.write()
@@ -184,7 +184,7 @@ def test_error_without_a_label_is_not_repeated() -> None:
 def test_server_that_is_frozen_costs_one_deadline_and_the_end_of_the_session() -> None:
     class Frozen(FailingSession):
         async def write(self) -> str:
-            return await within(3.0, asyncio.Event().wait)  # type: ignore[arg-type]
+            return await within(CALL_SECONDS, asyncio.Event().wait)  # type: ignore[arg-type]
 
         async def abort_transaction(self) -> None:
             await asyncio.Event().wait()
@@ -197,4 +197,4 @@ def test_server_that_is_frozen_costs_one_deadline_and_the_end_of_the_session() -
             await transacted(Frozen())
         return asyncio.get_running_loop().time()
 
-    assert run_without_waiting(refused_at()) == pytest.approx(3.8)
+    assert run_without_waiting(refused_at()) == pytest.approx(3.4)

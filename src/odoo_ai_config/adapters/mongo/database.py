@@ -57,17 +57,17 @@ CLIENT_OPTIONS: Final[Mapping[str, Any]] = {
     "appname": "odoo-ai-config",
     "serverSelectionTimeoutMS": 2_500,
     "connectTimeoutMS": 2_000,
-    "socketTimeoutMS": 3_000,
+    "socketTimeoutMS": 2_800,
     "waitQueueTimeoutMS": 2_500,
     "retryReads": True,
     "retryWrites": True,
 }
 # What a call takes at most, with the options above.
-CALL_SECONDS: Final = 3.0
+CALL_SECONDS: Final = 2.8
 # The server needs hours for an index of a large collection, and answers at its end.
 _PATIENT: Final[Mapping[str, Any]] = {"socketTimeoutMS": None}
 # After a failure it is not worth more.
-_END_SECONDS: Final = 0.4
+_END_SECONDS: Final = 0.2
 # As many as the driver has connections.
 THREADS: Final = 100
 _MALFORMED_URL: Final = (
@@ -247,7 +247,7 @@ class MongoDatabase:
 
 
 def open_database(
-    url: str, driver: Driver = "pymongo", *, threads: int = THREADS, patient: bool = False
+    url: str, driver: Driver = "motor", *, threads: int = THREADS, patient: bool = False
 ) -> MongoDatabase:
     """
     The database that *url* names; the connection is made on first use.

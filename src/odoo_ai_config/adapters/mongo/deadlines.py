@@ -35,11 +35,22 @@ async def within(seconds: float | None, call: Callable[[], Awaitable[T]]) -> T:
     Raises:
         NetworkTimeout: It took longer.
     """
+    calling = asyncio.ensure_future(call())
     try:
-        async with asyncio.timeout(None if seconds is None else seconds + _AFTER_DRIVER):
-            return await call()
-    except TimeoutError as error:
-        raise NetworkTimeout("no answer within the deadline of the call") from error
+        limit = None if seconds is None else seconds + _AFTER_DRIVER
+        _, late = await asyncio.wait({calling}, timeout=limit)
+    finally:
+        # It is not waited for: pymongo may take a cancellation for a fault, and try again.
+        if calling.cancel():
+            calling.add_done_callback(_forgotten)
+    if late:
+        raise NetworkTimeout("no answer within the deadline of the call")
+    return calling.result()
+
+
+def _forgotten(calling: asyncio.Future[Any]) -> None:
+    if not calling.cancelled():
+        calling.exception()
 
 
 async def unhurried(call: Callable[[], Awaitable[T]]) -> T:

@@ -35,7 +35,7 @@ _GROWTH: Final = 1.5
 _LONGEST_PAUSE: Final = 0.5
 # A server that did not answer a write hardly answers this. It forgets the transaction by itself,
 # after a minute.
-_END_SECONDS: Final = 0.4
+_END_SECONDS: Final = 0.2
 _random: Final = SystemRandom()
 
 

@@ -50,7 +50,7 @@ _RULES: Final = {
     "legacy_fernet_key": " (32 bytes em base64, como Fernet.generate_key() os dá)",
     "cors_origins": " (https://app.exemplo.com ou http://localhost:3000, separadas por vírgula; "
     "sem barra no fim, e nunca *)",
-    "mongo_driver": " (use pymongo ou motor)",
+    "mongo_driver": " (use motor ou pymongo)",
     "mongo_threads": " (de 1 a 1000)",
     "lease_seconds": f" (pelo menos {SHORTEST_LEASE})",
     "apps": f" (use {', '.join(names_of(ALL_APPS))}, separados por vírgula)",
@@ -79,9 +79,9 @@ class Settings:
         "se vazio, odoo-ai-config.db na pasta de dados",
     )
     mongo_driver: Driver = environ.var(
-        "pymongo",
+        "motor",
         driver,
-        help="Driver do MongoDB: pymongo (o assíncrono da própria MongoDB) ou motor",
+        help="Driver do MongoDB: motor ou pymongo (o cliente assíncrono do próprio pymongo)",
     )
     mongo_threads: int = environ.var(
         "100",
@@ -375,7 +375,7 @@ class StoreLocation:
     technology: str
     path: Path = Path()
     url: SecretText | None = None
-    driver: Driver = "pymongo"
+    driver: Driver = "motor"
     threads: int = 100
 
 
