@@ -483,3 +483,4 @@ async def test_collection_that_another_process_made_meanwhile_is_fine(
         patch.setattr(MongoDatabase, "collection_names", seen_before)
         await migrate(prepared, silent)
     await require_current(prepared)
+    assert await prepared.collection_names() == set(COLLECTIONS)
