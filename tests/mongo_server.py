@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -20,6 +20,12 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient, common
 from pymongo.errors import AutoReconnect
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
 
 from odoo_ai_config.adapters.mongo.database import (
     CLIENT_OPTIONS,
@@ -49,6 +55,8 @@ _CALL_SECONDS: Final = 30.0
 _UNHURRIED: Final = {"socketTimeoutMS": 30_000}
 # The databases of earlier tests, the one that has rested longest first.
 _prepared: deque[str] = deque()
+# The driver's own, beside the work.
+_BESIDE: Final = frozenset({"hello", "ismaster", "isMaster", "ping", "endSessions"})
 # The hub takes motor unless it is told to take pymongo's own client.
 CLIENTS = [
     pytest.param(AsyncIOMotorClient, id="motor"),
@@ -213,6 +221,32 @@ async def open_client(kind: Callable[..., Any], uri: str, **options: Any) -> Asy
     finally:
         # motor's close blocks while it talks to the server, even to a server of this loop.
         await settled(await asyncio.to_thread(client.close))
+
+
+class Commands(CommandListener):
+    """
+    The names of all commands that are sent, in their order.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name not in _BESIDE:
+            self.sent.append(event.command_name)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+    @contextmanager
+    def at_most(self, most: int) -> Iterator[None]:
+        """
+        Require that no more than *most* commands are sent within.
+        """
+        self.sent.clear()
+        yield
+        assert len(self.sent) <= most, self.sent
 
 
 @asynccontextmanager

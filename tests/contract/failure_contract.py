@@ -5,6 +5,7 @@ The behaviour of every store while its driver fails, and afterwards.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
 import pytest
@@ -60,6 +61,12 @@ PORTS: dict[str, type] = {
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"), "5511987654321")
 OLD, NEW = tenant_key(), tenant_key(key_id="k2")
 
+
+async def within(stores: Stores, prepared: AbstractAsyncContextManager[object]) -> None:
+    async with prepared:
+        await stores.config.current([key()])
+
+
 CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "config.current": lambda stores: stores.config.current([key()]),
     "config.revision": lambda stores: stores.config.revision(key(), 1),
@@ -110,6 +117,10 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     ),
     "secrets.reseal": lambda stores: stores.secrets.reseal(secret(), secret(key_id="k2")),
     "secrets.retire_keys": lambda stores: stores.secrets.retire_keys(OLD),
+    "inbox.receiving": lambda stores: within(
+        stores, stores.inbox.receiving(message().origin, MESSAGE, now=AT)
+    ),
+    "inbox.delivering": lambda stores: within(stores, stores.inbox.delivering(message(), now=AT)),
     "inbox.claim": lambda stores: stores.inbox.claim(
         ClaimLimits(total=5, per_tenant=5, in_hand={}), now=AT, until=AT + DAY
     ),

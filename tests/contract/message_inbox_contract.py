@@ -23,7 +23,8 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, StageCount
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.conversations.state import ConversationKey, Seen
+from odoo_ai_config.domain.channels.routing import IncomingMessage
+from odoo_ai_config.domain.conversations.state import ConversationKey, Seen, succeeding
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, SecretText
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -48,6 +49,8 @@ from tests.contract.samples import (
     destination,
     everything,
     fingerprint,
+    key,
+    mapping,
     message,
     notice,
     origin,
@@ -66,6 +69,7 @@ from tests.stand_ins.clock import ManualClock
 SOON = AT + MINUTE
 UNTIL = AT + 10 * MINUTE
 LATER = AT + 30 * MINUTE
+ANOTHER = ConversationKey(ChatwootId("1"), ChatwootId("2"))
 PLENTY = ClaimLimits(total=1000, per_tenant=1000, in_hand={})
 ALL = frozenset(Stage)
 FINISHED = ALL - OPEN - STUCK
@@ -129,6 +133,98 @@ async def sealed(stores: Stores, text: SealedSecret) -> SealedSecret | None:
 
 
 class ReceiptContract(StoreContract):
+    async def test_decision_about_a_new_message_sees_what_was_committed_before(
+        self, stores: Stores
+    ) -> None:
+        incoming = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
+        seen = None
+        # What is the same in each round is learned in the first ones.
+        for number in range(1, 5):
+            config, mapped = revision(version=number), mapping(version=number, sequence=number)
+            told = sighting(minute=number)
+            seen = succeeding(seen, told)
+            await stores.config.commit(
+                Changeset(revisions=(config,), mappings=(mapped,), sightings=(told,))
+            )
+            coming = origin(f"message-{number}")
+            async with stores.inbox.receiving(coming, incoming, now=SOON) as first:
+                table = await stores.channels.table_for(incoming)
+                assert first is None
+                assert table.resolve(incoming).mapping_version == number
+                for _ in range(2):
+                    assert await stores.config.current([key()]) == {key(): config}
+                    absent = key("other")
+                    assert await stores.config.current([absent]) == {}
+                assert await stores.conversations.find(told.key) == seen
+                await put(stores, message(f"message-{number}"))
+                assert await stores.inbox.received(coming) == message(f"message-{number}")
+
+    async def test_message_that_comes_again_is_told_at_once_or_later(self, stores: Stores) -> None:
+        await put(stores, message())
+        incoming = IncomingMessage(ChatwootId("1"))
+        for asked in (incoming, None, IncomingMessage(None)):
+            async with stores.inbox.receiving(message().origin, asked, now=SOON) as first:
+                assert first in {None, message()}
+        stranger = evolve(message().origin, delivery=None, message=None)
+        async with stores.inbox.receiving(stranger, incoming, now=SOON) as first:
+            assert first is None
+
+    async def test_decision_about_a_delivery_sees_what_was_committed_before(
+        self, stores: Stores
+    ) -> None:
+        data_key, conversation = tenant_key(), sighting().key
+        await stores.config.commit(
+            Changeset(new_tenant_key=data_key, secrets=(secret(),), revisions=(revision(),))
+        )
+        texts: list[SealedSecret] = []
+        kept: list[InboxMessage] = []
+        for number in range(1, 7):
+            queued = message(f"message-{number}", minute=number, number=number)
+            texts.append(text_of(queued, number))
+            kept.insert(0, queued)
+            await stores.config.commit(
+                Changeset(messages=(queued,), secrets=(texts[-1],), sealed_under=data_key)
+            )
+            async with stores.inbox.delivering(queued, now=LATER):
+                found = await stores.inbox.of_conversation(conversation, limit=number + 1)
+                assert list(found) == kept
+                few = await stores.inbox.of_conversation(conversation, limit=2)
+                assert list(few) == kept[:2]
+                for text in texts:
+                    assert await stores.secrets.sealed(text.context, text.fingerprint) == text
+                sealed = secret()
+                assert await stores.secrets.sealed(sealed.context, sealed.fingerprint) == sealed
+                assert await stores.secrets.sealed(sealed.context, fingerprint(99)) is None
+                assert await stores.secrets.sealed(texts[0].context, fingerprint(99)) is None
+                assert await stores.secrets.tenant_key(data_key.tenant, "k1") == data_key
+                assert await stores.secrets.tenant_key(data_key.tenant, "k9") is None
+                assert await stores.secrets.tenant_key(TenantId("other"), "k1") is None
+                since = AT + number * MINUTE
+                for limit in (1, 3):
+                    answers = await stores.inbox.answers_since(conversation, AT, limit=limit)
+                    assert answers == min(limit, number - 1)
+                assert await stores.inbox.answers_since(conversation, since, limit=3) == 0
+                assert await stores.inbox.answers_since(ANOTHER, AT, limit=3) == 0
+                assert await stores.inbox.of_conversation(ANOTHER, limit=3) == []
+                assert await stores.conversations.find(ANOTHER) is None
+            answer = answer_to(queued, 100 + number)
+            answered = queued.answered(answer.fingerprint, at=since)
+            done = answered.done(at=since)
+            kept[0] = done
+            for after, some in ((answered, (answer,)), (done, ())):
+                await stores.config.commit(
+                    Changeset(messages=(after,), secrets=some, sealed_under=data_key)
+                )
+
+    async def test_preparation_ends_with_the_first_commit(self, stores: Stores) -> None:
+        await put(stores, message())
+        for number in range(1, 4):
+            async with stores.inbox.delivering(message(), now=SOON):
+                await stores.config.current([key()])
+                await stores.config.commit(Changeset(revisions=(revision(version=number),)))
+                newest = await stores.config.current([key()])
+                assert newest == {key(): revision(version=number)}
+
     async def test_received_message_is_found_by_its_id_and_its_origin(
         self, stores: Stores
     ) -> None:

@@ -320,6 +320,8 @@ class Container(containers.DeclarativeContainer):
         stores.provided.inbox,
         observe_store,
         names={"find": "message", "page": "messages", "prune": "prune_messages"},
+        # Making what is entered takes no time.
+        untimed={"receiving", "delivering"},
     )
 
     spool = providers.Resource(_open_spool, settings, read_only)

@@ -27,6 +27,7 @@ from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.crews import Crew
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.inbox import CLOCK_SLACK, InboxMessage
 from odoo_ai_config.entrypoints.background import Noted, in_background
 from odoo_ai_config.entrypoints.settings import Settings
@@ -256,23 +257,25 @@ class DeliveryWorker:
             message=str(message.id),
             tenant=str(message.holder.tenant),
         )
-        unposted = False
+        unposted, answer = False, None
         while True:
-            step = await self._step(delivery.message, unposted=unposted)
+            step = await self._step(delivery.message, answer, unposted=unposted)
             delivery.message = step.message
             self._tell(step)
             if step.progress not in GOES_ON:
                 return
-            unposted = True
+            unposted, answer = True, step.answer
 
-    async def _step(self, message: InboxMessage, *, unposted: bool) -> Step:
+    async def _step(self, message: InboxMessage, answer: Answer | None, *, unposted: bool) -> Step:
         def tell(crew: Crew) -> None:
             _log.info("crew_asked", crew=crew.name, attempt=message.attempts + 1)
 
         claim = asyncio.timeout(_time_left(message, self._deliver.clock.now()))
         try:
             async with claim:
-                return await self._deliver(message, unposted=unposted, on_asking=tell)
+                return await self._deliver(
+                    message, unposted=unposted, answer=answer, on_asking=tell
+                )
         except TimeoutError:
             if not claim.expired():
                 raise

@@ -258,6 +258,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             writer,
             CrewAsking(
                 writer,
+                inbox,
                 texts,
                 crews,
                 ports.crew_client,

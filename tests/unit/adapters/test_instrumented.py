@@ -50,7 +50,7 @@ def container_of(folder: Path, observed: Observed) -> Container:
     ("provider", "port", "untimed", "renamed"),
     [
         ("store", ConfigStore, {"current"}, {}),
-        ("inbox", MessageInbox, set(), RENAMED),
+        ("inbox", MessageInbox, {"receiving", "delivering"}, RENAMED),
         ("vault", SecretVault, {"adopt_ring", "ensure_ring", "fingerprint"}, {}),
     ],
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from itertools import islice
 
@@ -34,6 +35,14 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
 
     # The tenant that was served last.
     _served: TenantId | None = field(default=None, init=False)
+
+    def receiving(
+        self, *_of: object, **_at: object
+    ) -> AbstractAsyncContextManager[InboxMessage | None]:
+        return nullcontext()
+
+    def delivering(self, *_of: object, **_at: object) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def claim(
         self, claim_limits: ClaimLimits, *, now: datetime, until: datetime

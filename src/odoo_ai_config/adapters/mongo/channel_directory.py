@@ -14,6 +14,7 @@ from pymongo import UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import LOST, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.read_ahead import reading_in
 from odoo_ai_config.adapters.mongo.records import (
     from_record,
     read_all,
@@ -285,21 +286,11 @@ class MongoChannelDirectory(ChannelDirectory):
 
     async def _named_by(
         self, messages: Iterable[IncomingMessage], supposing: ChannelMapping | None
-    ) -> list[Record]:
-        channels: set[ChannelKey] = set() if supposing is None else {supposing.key}
-        numbers: set[str] = set()
-        for message in messages:
-            channels.update(_channels(message))
-            sender = sender_of(message.number)
-            if sender is not None:
-                numbers.add(comparable(sender))
-        # Each alternative is complete, so that each uses its own index.
-        reasons: list[Record] = [
-            {"_id": {"$in": sorted(str(channel) for channel in channels)}, "active": True}
-        ]
-        if numbers:
-            reasons.append({"numbers.comparable": {"$in": sorted(numbers)}, "active": True})
-        return await self._mappings.find({"$or": reasons}).to_list(None)
+    ) -> Sequence[Record]:
+        wanted = naming(messages, supposing)
+        reading = reading_in(self._database)
+        known = None if reading is None else reading.mappings(wanted)
+        return await self._mappings.find(wanted).to_list(None) if known is None else known
 
     async def _lowest_fallbacks(self, count: int) -> list[Record]:
         cursor = self._mappings.find({"active": True, "fallback": True})
@@ -341,6 +332,26 @@ class MongoChannelDirectory(ChannelDirectory):
             ],
         )
         return [group["first"] for group in groups]
+
+
+def naming(messages: Iterable[IncomingMessage], supposing: ChannelMapping | None = None) -> Record:
+    """
+    The mappings that have a channel or a number of *messages*, or the key of *supposing*.
+    """
+    channels: set[ChannelKey] = set() if supposing is None else {supposing.key}
+    numbers: set[str] = set()
+    for message in messages:
+        channels.update(_channels(message))
+        sender = sender_of(message.number)
+        if sender is not None:
+            numbers.add(comparable(sender))
+    # Each alternative is complete, so that each uses its own index.
+    reasons: list[Record] = [
+        {"_id": {"$in": sorted(str(channel) for channel in channels)}, "active": True}
+    ]
+    if numbers:
+        reasons.append({"numbers.comparable": {"$in": sorted(numbers)}, "active": True})
+    return {"$or": reasons}
 
 
 def _table_of(records: Iterable[Record]) -> RoutingTable:

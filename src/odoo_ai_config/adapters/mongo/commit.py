@@ -57,16 +57,20 @@ async def commit(database: MongoDatabase, changeset: Changeset) -> None:
     if changeset.messages:
         database.heads_seen = None
     texts = _texts_of(changeset)
-    if not changeset.sightings and len(changeset.messages) <= 1:
+    states = _known_states(database, changeset)
+    if states is not None and len(changeset.messages) <= 1:
         try:
-            return await _commit_unread(database, changeset, texts)
+            return await _commit_unread(database, changeset, texts, states)
         except (UnforeseenError, SealedBeforeError):
             pass
     return await _commit_read(database, changeset, texts)
 
 
 async def _commit_unread(
-    database: MongoDatabase, changeset: Changeset, texts: Mapping[str, Texts]
+    database: MongoDatabase,
+    changeset: Changeset,
+    texts: Mapping[str, Texts],
+    states: Sequence[Record],
 ) -> None:
     # Nearly every value is new, and a plain insert is the cheapest way to find out.
     bulks = await _fixed(database, changeset, new_secrets(changeset))
@@ -74,6 +78,7 @@ async def _commit_unread(
     for message in changeset.messages:
         some, ahead = texts.get(message.id.value, {}), await database.clock.ahead()
         bulks += common_writes(message, some, ahead=ahead)
+    bulks.append(state_writes(changeset.sightings, states, refusal=UnforeseenError))
     bulks = [bulk for bulk in bulks if bulk.writes]
     relies = changeset.claim is not None or changeset.mapping_state is not None
     # A write of one record is atomic without a transaction.
@@ -89,6 +94,21 @@ async def _commit_unread(
         await _write(database, changeset, bulks, session)
 
     return await in_transaction(database, write_all)
+
+
+def _known_states(database: MongoDatabase, changeset: Changeset) -> list[Record] | None:
+    """
+    The states that *changeset* changes, as they were read before it; None if one was not.
+    """
+    found: list[Record] = []
+    for name in {str(sighting.key) for sighting in changeset.sightings}:
+        states = database.states.get(name)
+        # After this commit it is another one.
+        database.states.forget(name)
+        if states is None:
+            return None
+        found += states
+    return found
 
 
 async def _commit_read(

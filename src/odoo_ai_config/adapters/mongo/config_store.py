@@ -22,6 +22,7 @@ from odoo_ai_config.adapters.mongo.pruning import (
     prune_secrets,
     prune_tombstones,
 )
+from odoo_ai_config.adapters.mongo.read_ahead import end_reading, reading_in
 from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
@@ -55,14 +56,20 @@ class MongoConfigStore(ConfigStore):
                 self._database.sealing_keys.forget(changeset.sealed_under.tenant)
             raise
         finally:
+            end_reading(self._database)
             # Also after an error: a commit whose answer was lost may have happened.
             if changeset.api_keys:
                 self._database.api_keys.clear()
 
     @translated
     async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
-        cursor = self._newest.find({"_id": {"$in": [str(key) for key in keys]}})
-        revisions = await read_all(cursor, Revision)
+        names = [str(key) for key in keys]
+        reading = reading_in(self._database)
+        known = {} if reading is None else reading.documents(names)
+        revisions = [revision for revision in known.values() if revision is not None]
+        if len(known) < len(names):
+            unknown = [name for name in names if name not in known]
+            revisions += await read_all(self._newest.find({"_id": {"$in": unknown}}), Revision)
         return {revision.key: revision for revision in revisions}
 
     @translated

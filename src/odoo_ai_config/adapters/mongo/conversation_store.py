@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from pymongo import ReplaceOne
+from pymongo import InsertOne, ReplaceOne
 
-from odoo_ai_config.adapters.mongo.bulk import BulkWrite
+from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.lease import alone
 from odoo_ai_config.adapters.mongo.pruning import batches
+from odoo_ai_config.adapters.mongo.read_ahead import reading_in
 from odoo_ai_config.adapters.mongo.records import (
     from_record,
     read_all,
-    read_one,
     to_instant,
     to_record,
 )
@@ -45,7 +45,14 @@ class MongoConversationStore(ConversationStore):
 
     @translated
     async def find(self, key: ConversationKey) -> Conversation | None:
-        return await read_one(self._states, {"_id": str(key)}, Conversation)
+        name = str(key)
+        reading = reading_in(self._database)
+        found = None if reading is None else reading.states(name)
+        if found is None:
+            read_at = self._database.states.now()
+            found = await self._states.find({"_id": name}).to_list(None)
+            self._database.states.remember(name, found, read_at=read_at)
+        return from_record(found[0], Conversation) if found else None
 
     @translated
     async def page(
@@ -85,18 +92,28 @@ class MongoConversationStore(ConversationStore):
         return removed
 
 
-def state_writes(sightings: Sequence[Sighting], stored: Sequence[Record]) -> BulkWrite:
+def state_writes(
+    sightings: Sequence[Sighting],
+    stored: Sequence[Record],
+    *,
+    refusal: type[Exception] | None = None,
+) -> BulkWrite:
     """
     Change the *stored* states of conversations as *sightings* say.
+
+    The writes raise *refusal* if other states are stored by now.
     """
-    states = {record["_id"]: from_record(record, Conversation) for record in stored}
+    before = {record["_id"]: from_record(record, Conversation) for record in stored}
+    after = before.copy()
     for sighting in sightings:
         name = str(sighting.key)
-        states[name] = succeeding(states.get(name), sighting)
-    return BulkWrite(
-        "conversation_states",
-        [
-            partial(ReplaceOne, {"_id": name}, {"_id": name} | to_record(state), upsert=True)
-            for name, state in states.items()
-        ],
-    )
+        after[name] = succeeding(after.get(name), sighting)
+    writes: list[Write] = []
+    for name, state in after.items():
+        record = {"_id": name} | to_record(state)
+        if name in before:
+            place = {"_id": name, "revision": before[name].revision}
+            writes.append(partial(ReplaceOne, place, record))
+        else:
+            writes.append(partial(InsertOne, record))
+    return BulkWrite("conversation_states", writes, refusal)

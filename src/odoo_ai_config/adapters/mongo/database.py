@@ -48,6 +48,9 @@ Cursor: TypeAlias = "AsyncIOMotorCursor[Record]"
 
 # The port lets a revocation by another process take this long.
 _API_KEY_SECONDS: Final = 2.0
+_STATES: Final = 1_000
+# Names the pipeline that a record came from.
+_RESULT: Final = "_result"
 DEFAULT_NAME: Final = "odoo_ai_config"
 # A majority that takes longer counts as away; a call that has a deadline has less.
 _MAJORITY_MS: Final = 5_000
@@ -126,6 +129,9 @@ class MongoDatabase:
         self.api_keys = ReadCache[str, ApiKey](_API_KEY_SECONDS)
         # Some may be out of date: a commit that seals with one checks that it is still active.
         self.sealing_keys = ReadCache[TenantId, TenantKey]()
+        # The states of conversations as they were read, at most one each. A commit that follows
+        # on one checks that it is still the newest.
+        self.states = ReadCache[str, Sequence[Record]](most=_STATES)
         # The active data key of a tenant is used to seal, and replaced; the mapping is changed in
         # a part, and as a whole.
         self.key_uses = Uses()
@@ -209,8 +215,11 @@ class MongoDatabase:
 
         Args:
             places: For each result, the collection and the pipeline over it.
-            session: If it has a transaction, they are of one moment.
+            session: If it has a transaction, they are of one moment. All of them fit into one
+                record then.
         """
+        if session is None:
+            return await self._united(places)
         # From a record that is always there: a transaction does not allow $unionWith.
         joins = [
             {"$lookup": {"from": collection, "pipeline": [*pipeline], "as": name}}
@@ -218,6 +227,20 @@ class MongoDatabase:
         ]
         [found] = await self.aggregated(SCHEMA, [{"$match": VERSION}, *joins], session)
         return {name: found[name] for name in places}
+
+    async def _united(
+        self, places: Mapping[str, tuple[str, Sequence[Record]]]
+    ) -> dict[str, list[Record]]:
+        (first, *others) = [
+            (collection, [*pipeline, {"$set": {_RESULT: name}}])
+            for name, (collection, pipeline) in places.items()
+        ]
+        collection, pipeline = first
+        unions = [{"$unionWith": {"coll": coll, "pipeline": pipe}} for coll, pipe in others]
+        found: dict[str, list[Record]] = {name: [] for name in places}
+        for record in await self.aggregated(collection, [*pipeline, *unions]):
+            found[record.pop(_RESULT)].append(record)
+        return found
 
     async def _server_time(self) -> datetime:
         told: datetime = (await self._hello())["localTime"]

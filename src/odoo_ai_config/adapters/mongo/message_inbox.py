@@ -6,22 +6,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
+from odoo_ai_config.adapters.mongo.channel_directory import naming
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.lease import alone
 from odoo_ai_config.adapters.mongo.pruning import batches, prune_messages
+from odoo_ai_config.adapters.mongo.read_ahead import (
+    Places,
+    ReadAhead,
+    answers_in,
+    reading_in,
+    told_in,
+)
 from odoo_ai_config.adapters.mongo.records import (
     from_instant,
     message_from,
     to_instant,
 )
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
+from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
@@ -35,8 +45,6 @@ from odoo_ai_config.domain.messages.inbox import (
     Stage,
 )
 
-# True of every text, and of nothing else.
-_IS_TEXT: Final[Record] = {"$gte": ""}
 # The most heads of one look: 10 KB.
 _LOOK: Final = 100
 _STUCK: Final = [stage.value for stage in STUCK]
@@ -55,6 +63,42 @@ class MongoMessageInbox(MessageInbox):
         self._messages = database["messages"]
         # The tenant that had the last turn.
         self._served = ""
+        self._ahead = ReadAhead(database)
+
+    @asynccontextmanager
+    async def receiving(
+        self, origin: Origin, incoming: IncomingMessage | None, *, now: datetime
+    ) -> AsyncIterator[InboxMessage | None]:
+        if incoming is None or incoming.account is None:
+            yield None
+            return
+        habit = self._ahead.habit(
+            "receiving", origin.event, str(origin.account), str(origin.inbox)
+        )
+        # What comes with a message changes it.
+        habit.parts.add("states")
+        wanted = naming([incoming])
+        places: Places = {"mappings": ("mappings", [{"$match": wanted}])}
+        conversation = None
+        if origin.conversation is not None:
+            conversation = str(ConversationKey(incoming.account, origin.conversation))
+        if origin.marks:
+            places["first"] = ("marks", _marked(origin))
+        async with self._ahead.reading(
+            habit, now, conversation=conversation, places=places, mappings_wanted=wanted
+        ) as reading:
+            first = await self._messages_from(reading.found.get("first", ()))
+            yield first[0] if first else None
+
+    @asynccontextmanager
+    async def delivering(self, message: InboxMessage, *, now: datetime) -> AsyncIterator[None]:
+        habit = self._ahead.habit(
+            message.stage.value, str(message.holder), str(message.origin.account)
+        )
+        async with self._ahead.reading(
+            habit, now, conversation=message.conversation, message=message
+        ):
+            yield
 
     @translated
     async def claim(
@@ -123,30 +167,24 @@ class MongoMessageInbox(MessageInbox):
 
     @translated
     async def received(self, origin: Origin) -> InboxMessage | None:
-        named = {"from": "messages", "localField": "message", "foreignField": "_id", "as": "of"}
-        return await self._first(
-            [
-                {"$match": {"_id": {"$in": list(origin.marks)}}},
-                {"$limit": 1},
-                {"$lookup": named},
-                {"$unwind": "$of"},
-                {"$replaceWith": "$of"},
-            ],
-            over="marks",
-        )
+        return await self._first(_marked(origin), over="marks")
 
     @translated
     async def of_conversation(self, key: ConversationKey, *, limit: int) -> Sequence[InboxMessage]:
-        wanted = _of(key) | {"$or": [{"body": _IS_TEXT}, {"answer": _IS_TEXT}]}
-        return await self._found(wanted, [("arrival", DESCENDING)], limit)
+        reading = reading_in(self._database)
+        known = None if reading is None else reading.messages(str(key), limit)
+        if known is not None:
+            return await self._messages_from(known)
+        return await self._found(told_in(str(key)), [("arrival", DESCENDING)], limit)
 
     @translated
     async def answers_since(self, key: ConversationKey, since: datetime, *, limit: int) -> int:
-        wanted = _of(key) | {
-            "stage": Stage.DONE.value,
-            "answer": _IS_TEXT,
-            "updated_at": {"$gt": to_instant(since + await self._database.clock.ahead())},
-        }
+        later = since + await self._database.clock.ahead()
+        reading = reading_in(self._database)
+        known = None if reading is None else reading.answers_since(str(key), later, limit)
+        if known is not None:
+            return known
+        wanted = answers_in(str(key), to_instant(later))
         return await self._messages.count_documents(wanted, limit=limit)
 
     @translated
@@ -225,15 +263,17 @@ class MongoMessageInbox(MessageInbox):
         self, pipeline: Sequence[Record], *, over: str = "messages"
     ) -> InboxMessage | None:
         found = await self._database.aggregated(over, [*pipeline, {"$unset": "sealed"}])
-        ahead = await self._database.clock.ahead()
-        return message_from(found[0], ahead=ahead) if found else None
+        return (await self._messages_from(found))[0] if found else None
 
     async def _found(
         self, wanted: Record, order: Sequence[tuple[str, int]], limit: int
     ) -> list[InboxMessage]:
         cursor = self._messages.find(wanted, {"sealed": False}).sort(order).limit(limit)
+        return await self._messages_from(await cursor.to_list(None))
+
+    async def _messages_from(self, records: Sequence[Record]) -> list[InboxMessage]:
         ahead = await self._database.clock.ahead()
-        return [message_from(record, ahead=ahead) for record in await cursor.to_list(None)]
+        return [message_from(record, ahead=ahead) for record in records]
 
     async def _seen_or_heads(self, beside: Sequence[str]) -> list[Record]:
         seen, self._database.heads_seen = self._database.heads_seen, None
@@ -283,6 +323,12 @@ class MongoMessageInbox(MessageInbox):
         return None if record is None else message_from(record, ahead=ahead)
 
 
-def _of(key: ConversationKey) -> Record:
-    # A notice has a conversation of its own.
-    return {"conversation": str(key)}
+def _marked(origin: Origin) -> list[Record]:
+    named = {"from": "messages", "localField": "message", "foreignField": "_id", "as": "of"}
+    return [
+        {"$match": {"_id": {"$in": list(origin.marks)}}},
+        {"$limit": 1},
+        {"$lookup": named},
+        {"$unwind": "$of"},
+        {"$replaceWith": "$of"},
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.read_ahead import reading_in
 from odoo_ai_config.adapters.mongo.records import (
     read_all,
     read_one,
@@ -57,15 +58,23 @@ class MongoSecretStore(SecretStore):
 
     @translated
     async def tenant_key(self, tenant: TenantId, key_id: str) -> TenantKey | None:
+        reading = reading_in(self._database)
+        known = None if reading is None else reading.tenant_key(tenant, key_id)
+        if known is not None:
+            return known
         keys = await self._keys_of(tenant)
         return next((key for key in keys if key.key_id == key_id), None)
 
     @translated
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
+        reading = reading_in(self._database)
         if context.purpose not in TEXT_PURPOSES:
-            return await read_one(
-                self._secrets, {"_id": secret_id(context, fingerprint)}, SealedSecret
-            )
+            id_ = secret_id(context, fingerprint)
+            known = None if reading is None else reading.secret(id_)
+            return known or await read_one(self._secrets, {"_id": id_}, SealedSecret)
+        known = None if reading is None else reading.text(context, fingerprint)
+        if known is not None:
+            return known
         place = _place_of_text(context, fingerprint)
         record = await self._messages.find_one(place, ["holder", f"sealed.{context.purpose}"])
         return None if record is None else texts_from(record)[0]

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -123,6 +124,14 @@ class SqliteMessageInbox(MessageInbox):
         self._database = database
         # The tenant that was served last.
         self._served = ""
+
+    def receiving(
+        self, *_of: object, **_at: object
+    ) -> AbstractAsyncContextManager[InboxMessage | None]:
+        return nullcontext()
+
+    def delivering(self, *_of: object, **_at: object) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def claim(
         self, claim_limits: ClaimLimits, *, now: datetime, until: datetime

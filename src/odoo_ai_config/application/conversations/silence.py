@@ -111,14 +111,15 @@ class SilenceCheck:
         key = key_of(message.origin)
         if message.destination is None or key is None:
             return None, None
-        answering = await self.crews.answering(message.destination, message.origin)
         sighting = Sighting(key, live or NOTHING_SEEN, self.clock.now())
-        conversation = await self._conversation(sighting)
-        if made is not None and conversation.status is made:
-            return None, None
-        # The message came within the hours.
-        open_now = evolve(answering, rules=evolve(answering.rules, hours=None))
-        silence = await self._silence(conversation, open_now)
+        async with self.inbox.delivering(message, now=sighting.at):
+            answering = await self.crews.answering(message.destination, message.origin)
+            conversation = await self._conversation(sighting)
+            if made is not None and conversation.status is made:
+                return None, None
+            # The message came within the hours.
+            open_now = evolve(answering, rules=evolve(answering.rules, hours=None))
+            silence = await self._silence(conversation, open_now)
         said = None if live is None else sighting
         return None if silence is None else when_posting(silence), said
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -21,6 +21,7 @@ from odoo_ai_config.application.messages.tasks import CrewTasks, Surroundings, w
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_client import CrewClient
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Sighting
@@ -38,6 +39,9 @@ from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage
 # How many rotations of a tenant's key may happen between sealing and committing an answer.
 _SEALINGS: Final = 3
 
+# The crew with the secret that it signs with, the task, and what the message tells.
+_Question: TypeAlias = tuple[Crew, SecretText | None, CrewTask, Sighting | None]
+
 
 @frozen(eq=False)
 class CrewAsking:
@@ -49,6 +53,7 @@ class CrewAsking:
     """
 
     writer: StepWriter
+    inbox: MessageInbox
     texts: MessageTexts
     crews: CrewLookup
     crew_client: CrewClient
@@ -68,6 +73,28 @@ class CrewAsking:
             CrewUnavailableError: It may be tried again.
             CrewRefusedError, TargetForbiddenError: Trying again is useless.
             SealBrokenError, MasterKeyMissingError: The text does not open.
+        """
+        async with self.inbox.delivering(message, now=self.clock.now()):
+            question = await self._question(message)
+        if isinstance(question, Step):
+            return question
+        crew, secret, task, sighting = question
+        on_asking(crew)
+        said = await self._said(message, crew, task, secret)
+        if isinstance(said, Answer):
+            return await self._answered(message, said, crew.name, sighting)
+        now = self.clock.now()
+        progress, after = Progress.NO_REPLY, message.without_reply(at=now)
+        if said is DEFERRED:
+            progress = Progress.AWAITING
+            after = message.awaiting(until=now + crew.patience, at=now)
+        return await self.writer.settled(
+            progress, message, after, crew=crew.name, sighting=sighting
+        )
+
+    async def _question(self, message: InboxMessage) -> _Question | Step:
+        """
+        What the crew is asked; the step of a message whose crew is not asked now.
         """
         found = await self._crew_of(message.destination)
         if isinstance(found, str):
@@ -94,18 +121,7 @@ class CrewAsking:
                 return Step(Progress.STEP_DONE, message)
             return step
         task = await self.tasks.task(message, read, around, rules, now=now)
-        on_asking(crew)
-        said = await self._said(message, crew, task, secret)
-        if isinstance(said, Answer):
-            return await self._answered(message, said, crew.name, sighting)
-        now = self.clock.now()
-        progress, after = Progress.NO_REPLY, message.without_reply(at=now)
-        if said is DEFERRED:
-            progress = Progress.AWAITING
-            after = message.awaiting(until=now + crew.patience, at=now)
-        return await self.writer.settled(
-            progress, message, after, crew=crew.name, sighting=sighting
-        )
+        return crew, secret, task, sighting
 
     async def _said(
         self, message: InboxMessage, crew: Crew, task: CrewTask, secret: SecretText | None
@@ -169,7 +185,7 @@ class CrewAsking:
                 continue
             except RevisionConflictError:
                 return Step(Progress.OVERTAKEN, message, crew)
-            return Step(Progress.ANSWERED, answered, crew)
+            return Step(Progress.ANSWERED, answered, crew, answer)
         raise ContentionError
 
     async def _crew_of(

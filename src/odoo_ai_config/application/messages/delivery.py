@@ -23,6 +23,7 @@ from odoo_ai_config.application.messages.posting import AnswerPosting
 from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter, Trouble
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.crews import Crew
+from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.messages.notices import keeps_trying
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
@@ -60,6 +61,7 @@ class DeliverMessage:
         message: InboxMessage,
         *,
         unposted: bool = False,
+        answer: Answer | None = None,
         on_asking: Callable[[Crew], None] = _ignored,
     ) -> Step:
         """
@@ -69,6 +71,7 @@ class DeliverMessage:
             message: As it was claimed, or as the previous step left it.
             unposted: There was no attempt to do the next step of the answer yet: the caller just
                 got it from the crew, or did the step before.
+            answer: Its answer, as the previous step returned it.
             on_asking: Called with the crew before it is asked.
 
         Raises:
@@ -87,7 +90,7 @@ class DeliverMessage:
                     step = await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
                 case Stage.ANSWERED:
                     fresh = unposted and not message.replays
-                    step = await self.posting.post(message, unposted=fresh)
+                    step = await self.posting.post(message, answer, unposted=fresh)
                 case _:
                     step = await self.asking.ask(message, on_asking)
         except (CrewUnavailableError, ChatwootUnavailableError) as error:

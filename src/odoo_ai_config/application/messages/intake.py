@@ -141,45 +141,22 @@ class ReceiveMessage:
         caller.require(Scope.WEBHOOK)
         message_id, now = self._named(arrival)
 
+        sighting = _sighting(event, now)
+        # Ignored events need no route, unless crews are told what was said.
+        needs_route = (
+            reason_to_ignore(event) is None or caller.tenant is not None or _is_said(sighting)
+        )
+        incoming = event.incoming if needs_route else None
+
         async def decide() -> tuple[Changeset, Receipt]:
-            why: Ignored | Silence | None
-            why = reason_to_ignore(event) or await self.amendments.too_late(event)
-            route = None
-            # Ignored events need no route.
-            if why is None or caller.tenant is not None:
-                route = await self._route(event)
-                _require_reach(caller, route)
-            sighting = _sighting(event, now)
-            changed, sealing = await self.amendments.by(event, payload, at=now)
-            if changed:
-                return self._amended(message_id, event, changed, sealing, sighting, at=now)
-            destination = None
-            if why is None:
-                destination = await destination_of(route, store=self.store)
-                # A message that says nothing unusual is left to the delivery, which asks anyway.
-                if destination is not None and sighting is not None:
-                    why = await self.silence.on_arrival(
-                        sighting, destination, event.origin, event.traits
+            async with self.inbox.receiving(event.origin, incoming, now=now) as first:
+                if first is None:
+                    return await self._decided(
+                        message_id, event, payload, sighting, caller=caller, at=now
                     )
-            if why is not None:
-                return await self._ignored(
-                    message_id, event, payload, why, destination, sighting, at=now
-                )
-            place = place_of_body(message_id, destination)
-            body, sealing = await self.sealer.one(place, payload, at=now)
-            routed = destination is not None
-            message = InboxMessage(
-                message_id,
-                event.origin,
-                Stage.QUEUED if routed else Stage.UNRESOLVED,
-                now,
-                now,
-                due_at=now if routed else None,
-                destination=destination,
-                reason=None if routed else NO_ROUTE,
-                body=body,
-            )
-            return Changeset(messages=(message,), **sealing.parts), _receipt(message)
+                if caller.tenant is not None:
+                    _require_reach(caller, await self._route(event))
+                return Changeset(), Receipt(first.id, Reception.DUPLICATE)
 
         try:
             receipt = await commit_decided(self.store, decide)
@@ -198,6 +175,53 @@ class ReceiveMessage:
         now = self.clock.now()
         return MessageId.at(now, self.tokens.token(ID_BYTES)), now
 
+    async def _decided(
+        self,
+        message_id: MessageId,
+        event: ChatwootEvent,
+        payload: SecretText,
+        sighting: Sighting | None,
+        *,
+        caller: ApiKey,
+        at: datetime,
+    ) -> tuple[Changeset, Receipt]:
+        why: Ignored | Silence | None
+        why = reason_to_ignore(event) or await self.amendments.too_late(event)
+        route = None
+        if why is None or caller.tenant is not None:
+            route = await self._route(event)
+            _require_reach(caller, route)
+        changed, sealing = await self.amendments.by(event, payload, at=at)
+        if changed:
+            return self._amended(message_id, event, changed, sealing, sighting, at=at)
+        destination = None
+        if why is None:
+            destination = await destination_of(route, store=self.store)
+            # A message that says nothing unusual is left to the delivery, which asks anyway.
+            if destination is not None and sighting is not None:
+                why = await self.silence.on_arrival(
+                    sighting, destination, event.origin, event.traits
+                )
+        if why is not None:
+            return await self._ignored(
+                message_id, event, payload, why, destination, sighting, at=at
+            )
+        place = place_of_body(message_id, destination)
+        body, sealing = await self.sealer.one(place, payload, at=at)
+        routed = destination is not None
+        message = InboxMessage(
+            message_id,
+            event.origin,
+            Stage.QUEUED if routed else Stage.UNRESOLVED,
+            at,
+            at,
+            due_at=at if routed else None,
+            destination=destination,
+            reason=None if routed else NO_ROUTE,
+            body=body,
+        )
+        return Changeset(messages=(message,), **sealing.parts), _receipt(message)
+
     async def _ignored(
         self,
         message_id: MessageId,
@@ -212,7 +236,7 @@ class ReceiveMessage:
         """
         An ignored event, with its text if crews are told what was said in the conversation.
         """
-        said = sighting is not None and sighting.seen.wrote is not None
+        said = _is_said(sighting)
         if said and destination is None:
             destination = await destination_of(await self._route(event), store=self.store)
         body, sealing = None, Sealing()
@@ -272,6 +296,13 @@ def _sighting(event: ChatwootEvent, now: datetime) -> Sighting | None:
         return None
     key = event.conversation
     return None if key is None else Sighting(key, event.seen, now)
+
+
+def _is_said(sighting: Sighting | None) -> bool:
+    """
+    Whether it comes with a message that somebody wrote in public.
+    """
+    return sighting is not None and sighting.seen.wrote is not None
 
 
 def _require_reach(caller: ApiKey, route: Route | None) -> None:

@@ -78,9 +78,9 @@ class AnswerPosting:
     clock: Clock
     lease: timedelta
 
-    async def post(self, message: InboxMessage, *, unposted: bool) -> Step:
+    async def post(self, message: InboxMessage, answer: Answer | None, *, unposted: bool) -> Step:
         """
-        Do the next step of the answer to *message*.
+        Do the next step of the *answer* to *message*, which is opened if it is not given.
 
         *unposted*: there was no attempt before.
 
@@ -94,7 +94,8 @@ class AnswerPosting:
             reason = Trouble.CHATWOOT_UNCONFIGURED.value
             dead = message.dead(reason=reason, at=self.clock.now())
             return await self.writer.settled(Progress.DEAD, message, dead)
-        answer = await self.texts.answer_to(message)
+        if answer is None:
+            answer = await self.texts.answer_to(message)
         # Nothing came back of what was not posted yet.
         known = () if unposted else await self.silence.marks(message)
         if message.withheld is not None:

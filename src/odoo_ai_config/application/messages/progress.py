@@ -13,6 +13,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 
 
@@ -65,11 +66,13 @@ class Step:
     Args:
         message: The message after the step; before it, if it is OVERTAKEN.
         crew: The crew that was asked, if any.
+        answer: The answer to the message, if the step had it in hand.
     """
 
     progress: Progress
     message: InboxMessage
     crew: str | None = None
+    answer: Answer | None = None
 
 
 @frozen(eq=False)

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
 
+from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin, Stage
@@ -52,6 +54,26 @@ class MessageInbox(Protocol):
 
     Every method raises `StoreUnavailableError` while the store is away.
     """
+
+    @abstractmethod
+    def receiving(
+        self, origin: Origin, incoming: IncomingMessage | None, *, now: datetime
+    ) -> AbstractAsyncContextManager[InboxMessage | None]:
+        """
+        Prepare for the decision about a message that comes *now*, which is made within.
+
+        It gives what `received` returns for *origin*, or None if the store does not find that
+        out at once. Within, all ports over the same data may answer as of the beginning, until
+        the first commit. *incoming* routes the message; it is None if that needs no route.
+        """
+
+    @abstractmethod
+    def delivering(
+        self, message: InboxMessage, *, now: datetime
+    ) -> AbstractAsyncContextManager[None]:
+        """
+        Prepare for a decision about the delivery of *message*, likewise.
+        """
 
     @abstractmethod
     async def claim(

@@ -168,7 +168,7 @@ async def carried_on(hub: MemoryHub, step: Step) -> Step:
     Take the next steps after *step* as the same worker does.
     """
     while step.progress in GOES_ON:
-        step = await hub.deliver_message(step.message, unposted=True)
+        step = await hub.deliver_message(step.message, unposted=True, answer=step.answer)
     return step
 
 

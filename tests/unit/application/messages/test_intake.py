@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -149,6 +151,23 @@ async def test_same_event_again_names_the_first(
 
     assert receipt == Receipt(first.id, Reception.DUPLICATE)
     assert len(hub.state.messages) == 1
+
+
+async def test_inbox_that_knows_the_first_at_once_spares_the_decision(hub: MemoryHub) -> None:
+    class Prepared(MemoryMessageInbox):
+        @asynccontextmanager
+        async def receiving(self, *of: Any, **_at: object) -> AsyncIterator[InboxMessage | None]:
+            yield await self.received(of[0])
+
+    await mapped(hub, ChannelMapping(ChannelKey(ONE), ACME))
+    first = await receive(hub, WHATSAPP)
+    use_case = evolve(hub.receive_message, inbox=Prepared(hub.state))
+    event, text = read_event(WHATSAPP), SecretText("{}")
+    for caller in (ANYBODY, bound_to("acme")):
+        again = await use_case(event, text, caller=caller)
+        assert again == Receipt(first.id, Reception.DUPLICATE)
+    with pytest.raises(TenantForbiddenError):
+        await use_case(event, text, caller=bound_to("other"))
 
 
 async def test_of_many_that_come_at_once_one_is_kept(hub: MemoryHub) -> None:
