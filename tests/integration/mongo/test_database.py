@@ -134,7 +134,7 @@ async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> 
         ("messages", "answer_sealed_by"): False,
         ("messages", "newest"): False,
         ("messages", "of_tenant"): False,
-        ("messages", "finished"): False,
+        ("messages", "by_stage"): False,
         ("conversation_states", "of_tenant"): False,
         ("conversation_states", "all"): False,
         ("conversation_states", "by_time"): False,

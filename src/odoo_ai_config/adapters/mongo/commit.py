@@ -184,7 +184,13 @@ def _places(
     places: dict[str, tuple[str, list[Record]]] = {
         "conversations": ("conversations", _named(names)),
         "states": ("conversation_states", _named(states)),
-        "messages": ("messages", [*_named(written), {"$project": _PLACE}]),
+        "messages": (
+            "messages",
+            [
+                {"$match": {"_id": {"$in": written}, "conversation": {"$in": names}}},
+                {"$project": _PLACE},
+            ],
+        ),
     }
     relied_on = _relied_on(database, changeset)
     if relied_on is not None:

@@ -87,7 +87,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
         # Covers the counting of those that wait: no message is read for it.
         IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
         IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
-        IndexModel(["stage", "updated_at"], name="finished"),
+        IndexModel(["stage", "updated_at", "_id"], name="by_stage"),
         *(
             IndexModel(
                 ["holder.tenant", f"sealed.{purpose}.key_id"],
@@ -129,7 +129,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
 FORMER: Final[Mapping[str, Sequence[str]]] = {
     "documents": ["living"],
     "mappings": ["owner"],
-    "messages": ["marks", "ready", "turns", "of_conversation"],
+    "messages": ["marks", "ready", "turns", "of_conversation", "finished"],
     "secrets": ["purpose"],
 }
 
