@@ -6,6 +6,8 @@ once and in order.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -91,6 +93,16 @@ async def scene(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Scene]:
         yield Scene(tmp_path, gate, port, variables, chatwoot, customers, shop)
 
 
+def kill(hub: HubProcess) -> None:
+    """
+    Kill the server with its workers, which would otherwise keep the port until they notice.
+    """
+    workers = hub.workers()
+    hub.kill()
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+
+
 async def rows(client: aiohttp.ClientSession) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after: str | None = ""
@@ -162,7 +174,7 @@ async def test_messages_of_a_cut_survive_a_kill_and_are_answered_once_and_in_ord
         assert await spooled(client) == 3 * CUSTOMERS + 1
         async with client.get("/configs/loja/retail/config") as response:
             assert response.status == 503
-        hub.kill()
+        kill(hub)
     disk = b"".join(
         path.read_bytes() for path in (scene.folder / "var").iterdir() if "spool" in path.name
     )
@@ -203,7 +215,7 @@ async def test_twelve_seconds_without_a_store_under_load_lose_nothing(
         await asyncio.sleep(2)
         await scene.gate.close()
         await asyncio.sleep(6)
-        hub.kill()
+        kill(hub)
         await asyncio.sleep(6)
         await scene.gate.open()
         hub = await stack.enter_async_context(scene.hub("--workers", workers))
