@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.pool import AsyncConnection
 from pymongo.errors import (
     AutoReconnect,
     ConfigurationError,
@@ -17,6 +18,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WTimeoutError,
 )
+from pymongo.synchronous.pool import Connection
 from structlog.testing import capture_logs
 
 from odoo_ai_config.adapters.mongo import transaction
@@ -44,6 +46,9 @@ from tests.mongo_server import (
 )
 
 COMMAND_NOT_FOUND = 59
+COMMAND_NOT_SUPPORTED = 115
+# The version of the protocol that MongoDB 7.0 speaks.
+BEFORE_8 = 21
 # Of one collection, and of several from MongoDB 8.0 on.
 WRITES = ("insert", "update", "bulkWrite")
 Failing: TypeAlias = Callable[..., AbstractAsyncContextManager[None]]
@@ -124,6 +129,29 @@ async def test_transaction_that_always_collides_is_contention(
             await stores.config.commit(everything())
     assert await stores.config.tenants() == []
     await stores.config.commit(everything())
+
+
+@pytest.mark.parametrize("code", [COMMAND_NOT_FOUND, COMMAND_NOT_SUPPORTED])
+async def test_server_that_is_new_but_does_not_join_writes_gets_them_apart(
+    database: MongoDatabase, stores: Stores, failing: Failing, code: int
+) -> None:
+    # 8.0 does so while its compatibility version is 7.0, in the middle of an upgrade.
+    assert await database.joins_writes()
+    async with failing("bulkWrite", errorCode=code):
+        await stores.config.commit(everything())
+    assert len(await stores.config.history(key())) == 1
+    assert not await database.joins_writes()
+
+
+async def test_writes_go_apart_after_an_older_member_has_become_the_primary(
+    database: MongoDatabase, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await database.joins_writes()
+    earlier = property(lambda _: BEFORE_8, lambda *_: None)
+    for connection in (Connection, AsyncConnection):
+        monkeypatch.setattr(connection, "max_wire_version", earlier, raising=False)
+    await stores.config.commit(everything())
+    assert len(await stores.config.history(key())) == 1
 
 
 @pytest.mark.parametrize(

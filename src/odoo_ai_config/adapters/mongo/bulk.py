@@ -9,11 +9,16 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import frozen
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne
-from pymongo.errors import ClientBulkWriteException, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ClientBulkWriteException,
+    InvalidOperation,
+    OperationFailure,
+    PyMongoError,
+)
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.deadlines import within
-from odoo_ai_config.adapters.mongo.driver_errors import is_duplicate
+from odoo_ai_config.adapters.mongo.driver_errors import TRANSIENT, is_duplicate
 
 T = TypeVar("T")
 Operation: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | UpdateMany | DeleteMany
@@ -21,6 +26,8 @@ Operation: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | Upda
 Write: TypeAlias = Callable[..., Operation]
 # The server handles so many within the time that the driver waits for an answer.
 _CHUNK: Final = 250
+# CommandNotFound, CommandNotSupported: a server of 8.0 whose compatibility version is older.
+_DOES_NOT_JOIN: Final = frozenset({59, 115})
 
 
 @frozen
@@ -93,7 +100,12 @@ async def _send_joined(
                 verbose_results=verbose,
             ),
         )
+    except InvalidOperation as error:
+        # Another member is the primary now, with an older version.
+        raise _apart_from_now_on(database) from error
     except ClientBulkWriteException as error:
+        if getattr(error.error, "code", None) in _DOES_NOT_JOIN:
+            raise _apart_from_now_on(database) from error
         _refuse_joined(writes, error)
         raise
     if not verbose:
@@ -104,6 +116,12 @@ async def _send_joined(
             continue
         if update.matched_count == 0 and not update.did_upsert:
             raise bulk.refusal
+
+
+def _apart_from_now_on(database: MongoDatabase) -> PyMongoError:
+    # The refusal has ended the transaction. This error repeats it.
+    database.write_apart()
+    return OperationFailure("does not join writes", details={"errorLabels": [TRANSIENT]})
 
 
 def _refuse_joined(

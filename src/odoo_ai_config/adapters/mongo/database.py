@@ -257,6 +257,15 @@ class MongoDatabase:
             self._joins_writes = (await self._hello())["maxWireVersion"] >= _JOINING_WIRE_VERSION
         return self._joins_writes
 
+    def write_apart(self) -> None:
+        """
+        Write to each collection by its own command: the server has refused to join writes.
+
+        Its version alone does not tell. While a replica set is upgraded, the compatibility
+        version stays the earlier one, and any member may become the primary.
+        """
+        self._joins_writes = False
+
     async def distinct(
         self, collection: str, field: str, wanted: Record, session: Session | None = None
     ) -> list[Any]:

@@ -35,7 +35,7 @@ R = TypeVar("R")
 COMMIT_UNKNOWN: Final = "UnknownTransactionCommitResult"
 _log = structlog.get_logger(area="config")
 
-_TRANSIENT: Final = "TransientTransactionError"
+TRANSIENT: Final = "TransientTransactionError"
 _RETRYABLE: Final = "RetryableWriteError"
 _OVERLOADED: Final = "SystemOverloadedError"
 _DUPLICATE_KEY: Final = 11000
@@ -282,7 +282,7 @@ def is_passing(error: PyMongoError) -> bool:
 
     Not if it did not answer in time: the caller has waited long enough.
     """
-    labelled = any(map(error.has_error_label, (_TRANSIENT, _RETRYABLE, _OVERLOADED)))
+    labelled = any(map(error.has_error_label, (TRANSIENT, _RETRYABLE, _OVERLOADED)))
     return labelled and not is_silence(error)
 
 
@@ -304,7 +304,7 @@ def _failure_of(error: PyMongoError) -> StoreFailure | None:
     if error.has_error_label(_OVERLOADED):
         return StoreFailure.BUSY
     interrupted = isinstance(error, ConnectionFailure | ProtocolError) or error.timeout
-    if interrupted or any(map(error.has_error_label, (COMMIT_UNKNOWN, _TRANSIENT, _RETRYABLE))):
+    if interrupted or any(map(error.has_error_label, (COMMIT_UNKNOWN, TRANSIENT, _RETRYABLE))):
         return StoreFailure.AWAY
     return None
 
