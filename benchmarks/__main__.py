@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import collections, messages, mongo, over_http, routing, slow_disk, starting
+from benchmarks import collections, far, messages, mongo, over_http, routing, slow_disk, starting
 from benchmarks.figures import Figure
 from benchmarks.processes import keep_off_the_servers_processor
 
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "slow-disk": slow_disk.slow_credentials,
     "reading": over_http.reading,
     "mongo": mongo.writing,
+    "mongo-far": far.working,
     "messages": messages.acknowledging,
     "messages-slow-disk": slow_disk.slow_messages,
     "message-routing": messages.routing_added,

@@ -164,7 +164,7 @@ async def _accepted(hub_: Hub, numbers: Iterator[int], messages: int) -> float:
     bodies = []
     for number in islice(numbers, messages):
         inbox = 10 + number % _TENANTS
-        bodies.append(_body(number, inbox // 10, inbox))
+        bodies.append(payload(number, inbox // 10, inbox))
 
     async def send_some(own: list[dict[str, Any]]) -> None:
         for body in own:
@@ -232,7 +232,7 @@ def delivering() -> Iterator[Figure]:
         rates, costs = [], []
         for _ in range(_ROUNDS):
             with TemporaryDirectory() as text:
-                rate, cost = _delivery(Path(text), conversations, history)
+                rate, cost = delivery(Path(text), conversations, history)
             rates.append(rate)
             costs.append(cost)
         yield rate_of_at_least(
@@ -267,7 +267,9 @@ def resting() -> Iterator[Figure]:
                 )
 
 
-def _delivery(folder: Path, conversations: int, history: int) -> tuple[float, float]:
+def delivery(
+    folder: Path, conversations: int, history: int, **environment: str
+) -> tuple[float, float]:
     """
     Delivered messages per second, and the server's processor time for each.
     """
@@ -279,7 +281,7 @@ def _delivery(folder: Path, conversations: int, history: int) -> tuple[float, fl
             "ODOO_AI_CONFIG_CHATWOOT_API_TOKEN": "token",
             "ODOO_AI_CONFIG_HISTORY_MESSAGES": str(history),
         }
-        with hub(folder, **PRIVATE, **chatwoot) as server:
+        with hub(folder, **PRIVATE, **chatwoot, **environment) as server:
             # No robot talks with another one here: nobody has to be called after 20 answers.
             prepare(server, f"{url}/crew", tenants=1, answer_when={"most_answers": _PLENTY})
             before = server.processor_seconds()
@@ -306,7 +308,7 @@ def _recorded() -> dict[str, Any]:
     return payload
 
 
-def _body(
+def payload(
     number: int, account: int, inbox: int, conversations: int = _CONVERSATIONS
 ) -> dict[str, Any]:
     recorded = _recorded()
@@ -322,7 +324,7 @@ def signed(number: int, *, tenants: int = _TENANTS, conversations: int = _CONVER
     """
     A message as Chatwoot sends it.
     """
-    message_ = _body(number, 1, number % tenants + 1, conversations)
+    message_ = payload(number, 1, number % tenants + 1, conversations)
     body = json.dumps(message_, ensure_ascii=False, separators=(",", ":")).encode()
     at = str(int(time.time()))
     digest = hmac.new(_SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()

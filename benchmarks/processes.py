@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
 _PORT = re.compile(rb":(\d+)\b")
+# It refuses a field that the first command of a transaction has.
 _MONGODB = (
-    "import signal, sys; from secantus import SecantusDBServer; "
+    "import signal, sys; from secantus import SecantusDBServer, commands; "
+    "commands._BULK_WRITE_KNOWN_FIELDS |= {'readConcern'}; "
     "server = SecantusDBServer(storage_path=sys.argv[1]); server.start(); "
     "print(server.port, flush=True); signal.pause()"
 )
@@ -98,6 +101,22 @@ def mongodb(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-c", _MONGODB, str(folder)]
     with _running(command, dict(os.environ), rb"^(\d+)") as server:
         yield f"mongodb://127.0.0.1:{server.port}/"
+
+
+@contextmanager
+def far(uri: str, milliseconds: float) -> Iterator[str]:
+    """
+    Yield the URL of the MongoDB at *uri* from so far away, there and back.
+    """
+    parts = urlsplit(uri)
+    place = [parts.hostname or "", str(parts.port or 27017), str(milliseconds / 1000)]
+    command = [sys.executable, "-m", "benchmarks.distance", *place]
+    with _running(command, dict(os.environ), rb"^(\d+)") as proxy:
+        user, at, _ = parts.netloc.rpartition("@")
+        # Members of a set tell their own addresses, which are near.
+        options = "&".join(filter(None, [parts.query, "directConnection=true"]))
+        netloc = f"{user}{at}127.0.0.1:{proxy.port}"
+        yield parts._replace(netloc=netloc, query=options).geturl()
 
 
 @contextmanager

@@ -16,6 +16,8 @@ import pytest
 from attrs import frozen
 
 from odoo_ai_config.adapters.mongo import uses
+from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.uses import Uses
 from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import GOES_ON, Progress
@@ -75,6 +77,13 @@ class Hub:
 
     services: MemoryHub
     commands: Commands
+    database: MongoDatabase
+
+    def forget_uses(self) -> None:
+        """
+        As after a start.
+        """
+        self.database.key_uses = Uses()
 
     async def changed(self, password: str) -> Outcome:
         """
@@ -158,7 +167,7 @@ async def hub(
                 "https://chatwoot.example.com", SecretText("chatwoot-token")
             ),
         )
-        hub = Hub(services, commands)
+        hub = Hub(services, commands, database)
         await owns(services, ACME)
         crews = json.dumps(CREWS_DOCUMENT)
         await services.publish_document(write(ACME.document(CREWS)), text=crews)
@@ -171,6 +180,14 @@ async def hub(
 
 async def test_change_of_credentials(hub: Hub, budgets: Budgets) -> None:
     with hub.commands.at_most(budgets.credentials_change):
+        assert (await hub.changed("second")).changed
+
+
+async def test_change_of_credentials_by_a_process_that_made_none_before(
+    hub: Hub, budgets: Budgets
+) -> None:
+    hub.forget_uses()
+    with hub.commands.at_most(budgets.credentials_change + 1):
         assert (await hub.changed("second")).changed
 
 

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
+from odoo_ai_config.adapters.mongo import uses as uses_of_records
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.read_cache import ReadCache
+from odoo_ai_config.adapters.mongo.uses import Uses
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import TenantKey
@@ -56,3 +58,23 @@ def test_tenant_that_was_first_remembered_makes_room() -> None:
         keys.remember(TenantId(tenant), tenant_key(tenant), read_at=keys.now())
     found = [keys.get(TenantId(tenant)) for tenant in ("first", "second", "third")]
     assert found == [None, tenant_key("second"), tenant_key("third")]
+
+
+def test_every_use_is_known_after_one_turn() -> None:
+    uses = Uses()
+    assert [uses.one_that("acme", active="k1") for _ in range(3)] == [None] * 3
+    for _ in range(64):
+        uses.one_of("acme", active="k1")
+    assert None not in [uses.one_that("acme", active="k1") for _ in range(128)]
+    assert uses.one_that("acme", active="k2") is None
+    assert uses.one_that("other", active="k1") is None
+
+
+def test_use_that_was_first_known_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uses_of_records, "_MOST_KNOWN", 1)
+    monkeypatch.setattr(uses_of_records, "_SHARES", 1)
+    uses = Uses()
+    for tenant in ("first", "second"):
+        uses.one_of(tenant, active="k1")
+    known = [uses.one_that(tenant, active="k1") is not None for tenant in ("first", "second")]
+    assert known == [False, True]

@@ -239,6 +239,8 @@ def _key_use_unread(
     ):
         return []
     use = database.key_uses.one_that(used.tenant.value, active=used.key_id)
+    if use is None:
+        raise UnforeseenError
     return [BulkWrite("key_uses", [use], UnforeseenError)]
 
 

@@ -5,7 +5,6 @@ Records that make a transaction which relies on something collide with its chang
 from __future__ import annotations
 
 from functools import partial
-from itertools import cycle
 from random import SystemRandom
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ TOUCH: Final[dict[str, Any]] = {"$inc": {"uses": 1}}
 # More than the commits of one tenant that are going on at the same time.
 _FORGET: Final[dict[str, Any]] = {"$unset": {"active": ""}}
 _SHARES: Final = 64
+_MOST_KNOWN: Final = 65_536
 
 
 class Uses:
@@ -29,21 +29,35 @@ class Uses:
 
     def __init__(self) -> None:
         # In turn, so that uses of one process differ; from a random start, for other processes.
-        first = SystemRandom().randrange(_SHARES)
-        self._turns = cycle([*range(first, _SHARES), *range(first)])
+        self._turn = SystemRandom().randrange(_SHARES)
+        # What the records say, as far as this process wrote it.
+        self._found: dict[str, dict[str, str]] = {}
 
     def one_of(self, thing: str, **found: str) -> partial[UpdateOne]:
         """
         What a transaction writes for a common use of *thing*, about which it *found* this.
         """
-        change = TOUCH | ({"$set": found} if found else {})
-        return partial(UpdateOne, {"_id": self._share_of(thing)}, change, upsert=True)
+        share, change = _share(thing, self._turn), TOUCH
+        self._turn = (self._turn + 1) % _SHARES
+        if found:
+            if len(self._found) >= _MOST_KNOWN:
+                del self._found[next(iter(self._found))]
+            self._found[share] = found
+            change = TOUCH | {"$set": found}
+        return partial(UpdateOne, {"_id": share}, change, upsert=True)
 
-    def one_that(self, thing: str, **found: str) -> partial[UpdateOne]:
+    def one_that(self, thing: str, **found: str) -> partial[UpdateOne] | None:
         """
-        The same for a use that relies on what an earlier one *found*; it may match nothing.
+        The same for a use that relies on what an earlier one of this process *found*.
+
+        It may match nothing. None if there was no earlier one: to read first costs less then.
         """
-        return partial(UpdateOne, {"_id": self._share_of(thing), **found}, TOUCH)
+        share = _share(thing, self._turn)
+        if self._found.get(share) != found:
+            # The turn is left to the use that finds it out.
+            return None
+        self._turn = (self._turn + 1) % _SHARES
+        return partial(UpdateOne, {"_id": share, **found}, TOUCH)
 
     def all_of(self, thing: str) -> list[UpdateOne]:
         """
@@ -53,9 +67,6 @@ class Uses:
             UpdateOne({"_id": _share(thing, number)}, TOUCH | _FORGET, upsert=True)
             for number in range(_SHARES)
         ]
-
-    def _share_of(self, thing: str) -> str:
-        return _share(thing, next(self._turns))
 
 
 def _share(thing: str, number: int) -> str:
