@@ -189,6 +189,23 @@ async def test_text_that_was_sealed_again_meanwhile_opens(
         assert again.envelope == b"new"
 
 
+async def test_message_without_its_texts_is_like_one_that_was_not_read_ahead(
+    processes: tuple[Process, Process],
+) -> None:
+    # As a process of an earlier version writes it beside a newer one.
+    ours, _ = processes
+    queued = message()
+    text = text_of(queued)
+    await ours.stores.config.commit(
+        Changeset(messages=(queued,), secrets=(text,), new_tenant_key=OLD)
+    )
+    place = {"_id": queued.id.value, "conversation": queued.conversation}
+    await ours.database["messages"].update_one(place, {"$unset": {"sealed": ""}})
+    for _ in range(2):
+        async with ours.stores.inbox.delivering(queued, now=AT):
+            assert await ours.stores.secrets.sealed(text.context, text.fingerprint) is None
+
+
 async def test_habits_are_bounded(
     processes: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
 ) -> None:

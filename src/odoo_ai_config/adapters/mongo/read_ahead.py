@@ -166,7 +166,7 @@ class Reading:
         self.habit.parts.add("texts")
         for part in ("texts", "told"):
             for record in self.found.get(part, ()):
-                text = record["sealed"].get(context.purpose, {})
+                text = record.get("sealed", {}).get(context.purpose, {})
                 if (
                     record["_id"] == context.ref.value
                     and text.get("fingerprint") == fingerprint.value
