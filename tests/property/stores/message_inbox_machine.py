@@ -378,8 +378,14 @@ class MessageInboxMachine(RuleBasedStateMachine):
         assert self.run(self.stores.inbox.next_due()) == min(due, default=None)
 
     def texts_are_those_of_the_model(self) -> None:
+        holders = {str(one.id): holder_of(one) for one in self.model.messages}
         for text in self.model.texts:
-            assert self.run(self.stores.secrets.sealed(text.context, text.fingerprint)) == text
+            found = self.run(self.stores.secrets.sealed(text.context, text.fingerprint))
+            if found is None:
+                # A store may remove what a former holder had before the next pruning.
+                assert holders.get(str(text.context.ref)) != str(text.context.owner)
+            else:
+                assert found == text
 
     def no_message_has_lost_its_text(self) -> None:
         # Checks the model itself: the machine must be able to reach this state.
