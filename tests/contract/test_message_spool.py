@@ -101,6 +101,8 @@ async def test_what_is_added_comes_back_as_it_was_in_the_order_of_its_times(
     await spool.add(early)
     assert await spool.oldest(limit=9) == [early, late]
     assert await spool.oldest(limit=1) == [early]
+    assert await spool.oldest(limit=1, beside={early.lane}) == [late]
+    assert await spool.oldest(limit=1, beside={early.lane, late.lane}) == []
     assert await spool.census() == SpoolCensus(2, 0, 1024 + 4096, early.at)
 
 

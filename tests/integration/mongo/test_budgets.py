@@ -59,7 +59,7 @@ class Budgets:
     unchanged_event: int = 1
     read: int = 1
     duplicate: int = 1
-    claimed: int = 3
+    claimed: int = 2
     look: int = 1
 
 

@@ -53,8 +53,10 @@ class MemoryMessageSpool(MessageSpool):
     async def holds(self, lane: str) -> bool:
         return any(one.lane == lane for one in self._waiting())
 
-    async def oldest(self, *, limit: int) -> Sequence[SpooledArrival]:
-        return self._waiting()[:limit]
+    async def oldest(
+        self, *, limit: int, beside: Collection[str] = ()
+    ) -> Sequence[SpooledArrival]:
+        return [one for one in self._waiting() if one.lane not in beside][:limit]
 
     async def settle(
         self, *, done: Collection[MessageId], refused: Mapping[MessageId, str]

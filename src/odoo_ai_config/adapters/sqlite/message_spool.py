@@ -5,6 +5,7 @@ The spool in a SQLite file of its own, shared by the processes of one machine.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -94,7 +95,10 @@ _COLUMNS: Final = (
     "id, at, lane, holder, known, refusal, fingerprint, key_id, master_id, wrapped, envelope"
 )
 _WAITING: Final = "FROM arrivals WHERE refusal IS NULL"
-_OLDEST: Final = f"SELECT {_COLUMNS} {_WAITING} ORDER BY at, seq LIMIT ?"
+_OLDEST: Final = (
+    f"SELECT {_COLUMNS} {_WAITING} AND lane NOT IN (SELECT value FROM json_each(?)) "
+    "ORDER BY at, seq LIMIT ?"
+)
 _KEPT: Final = f"SELECT {_COLUMNS} FROM arrivals WHERE refusal IS NOT NULL ORDER BY at, seq"
 _OLD: Final = """
     SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), coalesce(sum(size), 0),
@@ -172,11 +176,13 @@ class SqliteMessageSpool(MessageSpool):
             lambda connection: connection.execute(query, (lane,)).fetchone() is not None
         )
 
-    async def oldest(self, *, limit: int) -> Sequence[SpooledArrival]:
+    async def oldest(
+        self, *, limit: int, beside: Collection[str] = ()
+    ) -> Sequence[SpooledArrival]:
         def read(connection: sqlite3.Connection) -> list[SpooledArrival]:
             found: list[SpooledArrival] = []
             left = _MOST_READ
-            for row in connection.execute(_OLDEST, (limit,)):
+            for row in connection.execute(_OLDEST, (json.dumps([*beside]), limit)):
                 found.append(_arrival(row))
                 left -= found[-1].size
                 if left < 0:

@@ -15,6 +15,7 @@ from attrs import field, frozen
 from odoo_ai_config.application.errors import (
     NOT_NOW,
     ApplicationError,
+    ContentionError,
     MasterKeyMissingError,
     SealBrokenError,
 )
@@ -128,13 +129,17 @@ class BringInArrivals:
         Bring in everything that waits, unless another process is doing it.
 
         Raises:
-            ApplicationError: One of `NOT_NOW`, or the spool's disk fails. The rest waits.
+            ApplicationError: One of `NOT_NOW`, or the spool's disk fails. The rest waits; after
+                a `ContentionError` only that of the lanes that collide.
         """
         with self.spool.bringing_in() as mine:
             if not mine:
                 return
-            while arrivals := await self.spool.oldest(limit=_TOGETHER):
-                await self._settle(arrivals, take_in, tell)
+            colliding: set[str] = set()
+            while arrivals := await self.spool.oldest(limit=_TOGETHER, beside=colliding):
+                colliding |= await self._settle(arrivals, take_in, tell)
+            if colliding:
+                raise ContentionError
 
     async def expire(self, tell: TellSettled) -> None:
         """
@@ -149,7 +154,12 @@ class BringInArrivals:
 
     async def _settle(
         self, arrivals: Sequence[SpooledArrival], take_in: TakeIn, tell: TellSettled
-    ) -> None:
+    ) -> set[str]:
+        """
+        Bring *arrivals* in, and return the lanes that collide with other work.
+
+        The rest of those waits, and must not hold up the other lanes.
+        """
         lanes: dict[str, list[SpooledArrival]] = {}
         for arrival in arrivals:
             lanes.setdefault(arrival.lane, []).append(arrival)
@@ -172,9 +182,13 @@ class BringInArrivals:
             tell(one)
         if dropped:
             tell(Settled(Fate.DROPPED, count=dropped))
-        for error in errors:
-            if error is not None:
+        colliding: set[str] = set()
+        for lane, error in zip(lanes, errors, strict=True):
+            if isinstance(error, ContentionError):
+                colliding.add(lane)
+            elif error is not None:
                 raise error
+        return colliding
 
     async def _go_through(
         self, lane: Sequence[SpooledArrival], take_in: TakeIn, settled: list[Settled]

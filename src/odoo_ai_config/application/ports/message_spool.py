@@ -192,9 +192,13 @@ class MessageSpool(Protocol):
         """
 
     @abstractmethod
-    async def oldest(self, *, limit: int) -> Sequence[SpooledArrival]:
+    async def oldest(
+        self, *, limit: int, beside: Collection[str] = ()
+    ) -> Sequence[SpooledArrival]:
         """
         At most *limit* waiting arrivals, the oldest first; fewer if they are large.
+
+        Those of the lanes *beside* are left out.
         """
 
     @abstractmethod

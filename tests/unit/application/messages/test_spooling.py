@@ -108,6 +108,18 @@ async def test_lane_stops_where_the_store_fails_and_the_others_go_on(
     assert scene.taken[4:] == ["a1", "a2"]
 
 
+async def test_lane_that_collides_does_not_hold_up_those_far_behind_it() -> None:
+    scene = Scene(MemoryMessageSpool(SpoolLimits(1024 * 1024)))
+    for number in range(70):
+        await scene.add(f"a{number}", lane="a", after=number)
+    await scene.add("b", lane="b", after=70)
+    with pytest.raises(ContentionError):
+        await scene.bring_in({"a0": ContentionError()})
+    assert scene.taken == ["b"]
+    await scene.bring_in()
+    assert scene.taken[1:] == [f"a{number}" for number in range(70)]
+
+
 async def test_unexpected_error_keeps_the_arrival_for_a_person_and_stops_nobody(
     scene: Scene,
 ) -> None:
