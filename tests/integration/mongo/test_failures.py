@@ -183,6 +183,12 @@ async def test_server_that_cannot_now_is_away(mongo_uri: str, failing: Failing, 
         ),
         (OperationFailure("", 6), StoreFailure.AWAY),
         (AutoReconnect(""), StoreFailure.AWAY),
+        # A connection that breaks at its beginning.
+        (AutoReconnect("", {"errorLabels": ["SystemOverloadedError"]}), StoreFailure.AWAY),
+        (
+            OperationFailure("", 1, {"errorLabels": ["SystemOverloadedError"]}),
+            StoreFailure.BUSY,
+        ),
         (ServerSelectionTimeoutError(""), StoreFailure.AWAY),
     ],
 )

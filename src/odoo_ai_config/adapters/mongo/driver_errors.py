@@ -301,7 +301,8 @@ def _failure_of(error: PyMongoError) -> StoreFailure | None:
     told = next((_PASSING[code] for code in sorted(_codes(error)) if code in _PASSING), None)
     if told is not None:
         return told
-    if error.has_error_label(_OVERLOADED):
+    # The driver gives a connection that breaks at its beginning this label, too.
+    if isinstance(error, OperationFailure) and error.has_error_label(_OVERLOADED):
         return StoreFailure.BUSY
     interrupted = isinstance(error, ConnectionFailure | ProtocolError) or error.timeout
     if interrupted or any(map(error.has_error_label, (COMMIT_UNKNOWN, TRANSIENT, _RETRYABLE))):
