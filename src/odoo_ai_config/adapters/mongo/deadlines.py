@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import pymongo
-from pymongo.errors import NetworkTimeout
+from pymongo.errors import AutoReconnect, NetworkTimeout
 
 T = TypeVar("T")
 _Record: TypeAlias = dict[str, Any]
@@ -34,18 +34,23 @@ async def within(seconds: float | None, call: Callable[[], Awaitable[T]]) -> T:
 
     Raises:
         NetworkTimeout: It took longer.
+        AutoReconnect: The driver lost its way while it waited for a server.
     """
     calling = asyncio.ensure_future(call())
     try:
         limit = None if seconds is None else seconds + _AFTER_DRIVER
         _, late = await asyncio.wait({calling}, timeout=limit)
     finally:
-        # It is not waited for: pymongo may take a cancellation for a fault, and try again.
-        if calling.cancel():
+        # It ends by the driver's own limits: a cancellation breaks the locks of pymongo.
+        if not calling.done():
             calling.add_done_callback(_forgotten)
     if late:
         raise NetworkTimeout("no answer within the deadline of the call")
-    return calling.result()
+    try:
+        return calling.result()
+    except RuntimeError as error:
+        # Of pymongo's own lock, where calls that waited for a server with it were given up.
+        raise AutoReconnect("the wait for a server was disturbed") from error
 
 
 def _forgotten(calling: asyncio.Future[Any]) -> None:
