@@ -64,8 +64,8 @@ class Budgets:
 
 
 BUDGETS = [
-    pytest.param(Budgets(True, credentials_change=3, accepted=3, delivered=6), id="joined"),
-    pytest.param(Budgets(False, credentials_change=6, accepted=6, delivered=8), id="apart"),
+    pytest.param(Budgets(True, credentials_change=3, accepted=3, delivered=5), id="joined"),
+    pytest.param(Budgets(False, credentials_change=6, accepted=6, delivered=6), id="apart"),
 ]
 
 

@@ -79,6 +79,15 @@ class SilenceCheck:
             return False
         return bool((await self.crews.answering(destination, origin)).rules.history)
 
+    async def news(self, sighting: Sighting | None) -> Sighting | None:
+        """
+        *sighting*; None if it tells nothing that the hub did not know.
+        """
+        known = None if sighting is None else await self.conversations.find(sighting.key)
+        if sighting is None or known is None:
+            return sighting
+        return None if known.knows(sighting.seen, now=sighting.at) else sighting
+
     async def before_asking(
         self, sighting: Sighting, answering: Answering
     ) -> Silence | Answer | None:

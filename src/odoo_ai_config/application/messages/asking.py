@@ -39,7 +39,7 @@ from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage
 # How many rotations of a tenant's key may happen between sealing and committing an answer.
 _SEALINGS: Final = 3
 
-# The crew with the secret that it signs with, the task, and what the message tells.
+# The crew with the secret that it signs with, the task, and what is new to the hub.
 _Question: TypeAlias = tuple[Crew, SecretText | None, CrewTask, Sighting | None]
 
 
@@ -121,7 +121,8 @@ class CrewAsking:
                 return Step(Progress.STEP_DONE, message)
             return step
         task = await self.tasks.task(message, read, around, rules, now=now)
-        return crew, secret, task, sighting
+        # What an earlier message has told needs no write with the answer.
+        return crew, secret, task, await self.silence.news(sighting)
 
     async def _said(
         self, message: InboxMessage, crew: Crew, task: CrewTask, secret: SecretText | None

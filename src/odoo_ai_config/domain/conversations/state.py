@@ -8,7 +8,7 @@ import enum
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.event_times import believed, latest
@@ -375,6 +375,13 @@ class Conversation:
             inbox=self.inbox if seen.owner is None else seen.inbox,
             crew=self.crew if seen.owner is None else seen.crew,
         )
+
+    def knows(self, seen: Seen, *, now: datetime) -> bool:
+        """
+        Whether something that says *seen* and comes at *now* would change only `updated_at`.
+        """
+        after = self.after(seen, now=now)
+        return evolve(after, revision=self.revision, updated_at=self.updated_at) == self
 
     def _knows_newer(self, said_at: datetime | None, came_at: datetime | None) -> bool:
         if said_at is not None:

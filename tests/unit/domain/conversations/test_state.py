@@ -381,6 +381,19 @@ def test_what_the_ai_said_about_hours_is_known_by_the_hubs_clock() -> None:
     assert conversation.closed_told_at == NOW
 
 
+def test_event_that_comes_again_is_known_and_one_that_changes_anything_is_not() -> None:
+    seen = evolve(written(0, Wrote.CUSTOMER), owner=owner("acme"))
+    conversation = after(seen)
+    assert conversation.knows(seen, now=NOW + MINUTE)
+    for other in (
+        written(1, Wrote.CUSTOMER),
+        evolve(seen, owner=owner("globex")),
+        evolve(seen, told_closed=True),
+        evolve(seen, mark="msg_1/0"),
+    ):
+        assert not conversation.knows(other, now=NOW + MINUTE)
+
+
 def test_record_stays_small() -> None:
     labels = tuple(f"label-{number}" for number in range(MOST_LABELS + 1))
     conversation = after(evolve(state(0, Status.OPEN), labels=labels))
