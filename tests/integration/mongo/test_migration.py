@@ -307,6 +307,26 @@ async def test_interrupted_migration_goes_on_where_it_was(
     assert step.changed == ["a", "b"]
 
 
+async def test_steps_wait_for_the_indexes_that_an_interrupted_migration_began(
+    prepared: MongoDatabase, monkeypatch: pytest.MonkeyPatch, commands: Commands
+) -> None:
+    monkeypatch.setattr(migration, "STEPS", (*STEPS, Step("ver", "documents", Interruptible())))
+    await prepared["documents"].insert_one({"_id": "a"})
+    commands.sent.clear()
+    await migrate(prepared, silent)
+    # The server lists an index from the beginning of its build, and answers this at its end.
+    asked = {command["createIndexes"] for command in commands.named("createIndexes")}
+    assert asked == {name for name, models in COLLECTIONS.items() if models}
+    changes = [
+        command["update"] if name == "update" else name
+        for name, command in commands.sent
+        if name in {"createIndexes", "update"}
+    ]
+    assert changes.index("documents") > max(
+        number for number, change in enumerate(changes) if change == "createIndexes"
+    )
+
+
 async def test_step_on_a_large_database_waits_for_the_command(
     prepared: MongoDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

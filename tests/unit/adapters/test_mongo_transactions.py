@@ -198,11 +198,3 @@ def test_server_that_is_frozen_costs_one_deadline_and_the_end_of_the_session() -
         return asyncio.get_running_loop().time()
 
     assert run_without_waiting(refused_at()) == pytest.approx(3.4)
-
-
-async def test_lock_that_the_driver_lost_is_an_absent_server() -> None:
-    async def call() -> None:
-        raise RuntimeError("Lock is not acquired")
-
-    with pytest.raises(AutoReconnect):
-        await within(1, call)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import pymongo
-from pymongo.errors import AutoReconnect, NetworkTimeout
+from pymongo.errors import NetworkTimeout
 
 T = TypeVar("T")
 _Record: TypeAlias = dict[str, Any]
@@ -34,7 +34,6 @@ async def within(seconds: float | None, call: Callable[[], Awaitable[T]]) -> T:
 
     Raises:
         NetworkTimeout: It took longer.
-        AutoReconnect: The driver lost its way while it waited for a server.
     """
     calling = asyncio.ensure_future(call())
     try:
@@ -46,11 +45,7 @@ async def within(seconds: float | None, call: Callable[[], Awaitable[T]]) -> T:
             calling.add_done_callback(_forgotten)
     if late:
         raise NetworkTimeout("no answer within the deadline of the call")
-    try:
-        return calling.result()
-    except RuntimeError as error:
-        # Of pymongo's own lock, where calls that waited for a server with it were given up.
-        raise AutoReconnect("the wait for a server was disturbed") from error
+    return calling.result()
 
 
 def _forgotten(calling: asyncio.Future[Any]) -> None:

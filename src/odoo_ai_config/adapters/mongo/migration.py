@@ -243,6 +243,8 @@ async def _do(database: MongoDatabase, report: Report) -> None:
         await _create(database, collection)
     for collection, indexes in groupby(work.indexes, lambda index: index.collection):
         await _build(database, collection, list(indexes), report)
+    if work.steps:
+        await _wait_for_builds(database)
     for version, step in enumerate(work.steps, work.version + 1):
         await _run(database, step, report)
         await _reached(database, version)
@@ -281,6 +283,16 @@ async def _build(
             f"pode ser criado: {names}."
         ) from error
     report(f"{collection}: índices {names}", size, size)
+
+
+async def _wait_for_builds(database: MongoDatabase) -> None:
+    # An index that an interrupted migration began is listed before it is whole, and an equal
+    # request waits until it is.
+    for collection, models in COLLECTIONS.items():
+        listed = await database[collection].index_information()
+        begun = [model for model in models if model.document["name"] in listed]
+        if begun:
+            await database[collection].create_indexes(begun, commitQuorum="majority")
 
 
 async def _run(database: MongoDatabase, step: Step, report: Report) -> None:
