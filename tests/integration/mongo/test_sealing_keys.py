@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.monitoring import CommandStartedEvent
 
 from odoo_ai_config.adapters.mongo import uses as uses_of_records
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
@@ -18,8 +19,8 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
 from tests.contract.mongo_stores import stores_over
-from tests.contract.samples import secret, tenant_key
-from tests.mongo_server import open_client, temporary_database
+from tests.contract.samples import message, secret, tenant_key, text_of
+from tests.mongo_server import Commands, open_client, temporary_database
 
 OLD, NEW = tenant_key(), tenant_key(key_id="k2")
 
@@ -78,3 +79,33 @@ def test_use_that_was_first_known_makes_room(monkeypatch: pytest.MonkeyPatch) ->
         uses.one_of(tenant, active="k1")
     known = [uses.one_that(tenant, active="k1") is not None for tenant in ("first", "second")]
     assert known == [False, True]
+
+
+class _Limits(Commands):
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits: list[int] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "find":
+            self.limits.append(event.command.get("limit", 0))
+
+
+async def test_search_for_what_another_key_seals_never_reads_more_than_is_asked_for(
+    mongo_uri: str,
+) -> None:
+    listener = _Limits()
+    async with (
+        open_client(AsyncIOMotorClient, mongo_uri, event_listeners=[listener]) as client,
+        temporary_database(client) as database,
+    ):
+        stores = stores_over(database)
+        received = [message(f"message-{number}", str(number)) for number in range(3)]
+        for one in received:
+            await stores.config.commit(Changeset(messages=(one,), secrets=(text_of(one),)))
+        await stores.config.commit(Changeset(secrets=(secret(),)))
+        listener.limits.clear()
+        counts = [len(await stores.secrets.secrets_not_sealed_by(NEW, limit=n)) for n in (1, 2, 9)]
+    assert counts == [1, 2, 4]
+    # The server takes 0 for no limit.
+    assert all(listener.limits)

@@ -131,15 +131,14 @@ class MongoSecretStore(SecretStore):
             return []
         cursor = self._secrets.find(_sealed_by_others(key)).limit(limit)
         found = await read_all(cursor, SealedSecret)
-        for place in _texts_sealed_by_others(key):
-            messages = self._messages.find(place, ["holder", "sealed"])
-            async for record in messages.limit(max(0, limit - len(found))):
-                found += [
-                    text
-                    for text in texts_from(record)
-                    if text.key_id != key.key_id and text not in found
-                ]
-        return found[:limit]
+        for purpose, place in _texts_sealed_by_others(key).items():
+            if len(found) == limit:
+                # To MongoDB a limit of 0 is none.
+                break
+            messages = self._messages.find(place, ["holder", f"sealed.{purpose}"])
+            for record in await messages.limit(limit - len(found)).to_list(None):
+                found += texts_from(record)
+        return found
 
     @translated
     async def reseal(self, old: SealedSecret, new: SealedSecret) -> bool:
@@ -169,7 +168,7 @@ class MongoSecretStore(SecretStore):
         async def remove_others(session: Session) -> bool:
             if await self._secrets.find_one(_sealed_by_others(active), session=session):
                 return False
-            for place in _texts_sealed_by_others(active):
+            for place in _texts_sealed_by_others(active).values():
                 if await self._messages.find_one(place, ["_id"], session=session):
                     return False
             # A commit that seals with another key writes to one of these records and collides.
@@ -200,16 +199,16 @@ def _sealed_by_others(key: TenantKey) -> Record:
     return {"tenant": key.tenant.value, "key_id": {"$ne": key.key_id}}
 
 
-def _texts_sealed_by_others(key: TenantKey) -> list[Record]:
-    # Each is answered by an index of its own.
-    return [
-        {
+def _texts_sealed_by_others(key: TenantKey) -> dict[str, Record]:
+    # By purpose: each is answered by an index of its own.
+    return {
+        purpose: {
             "holder.tenant": key.tenant.value,
             # Only texts are at least the empty one.
             f"sealed.{purpose}.key_id": {"$gte": "", "$ne": key.key_id},
         }
         for purpose in TEXT_PURPOSES
-    ]
+    }
 
 
 def _place_of_text(context: SealContext, fingerprint: Fingerprint) -> Record:
