@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
+from odoo_ai_config.adapters.mongo import deadlines
 from odoo_ai_config.application.collections import SyncCollection
+from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionSync
 from tests.contract.mongo_stores import stores_over
-from tests.contract.samples import AT, collection_key, item
+from tests.contract.samples import AT, collection_key, item, pushed
 from tests.contract.stores import Stores
 from tests.mongo_server import open_client, temporary_database
 from tests.stand_ins.clock import ManualClock
@@ -41,3 +44,21 @@ async def test_large_pushes_at_a_time_wait_for_one_another(stores: Stores) -> No
     assert head is not None
     assert head.size == 3 * MANY
     assert len(await stores.collections.digests(KEY)) == 3 * MANY
+
+
+async def test_digests_are_read_by_the_reply_and_not_one_by_one(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = pushed(*(item(str(number)) for number in range(300)))
+    await stores.config.commit(Changeset(collections=(change,)))
+    within, calls = deadlines.within, 0
+
+    async def counted(seconds: float | None, call: Callable[[], Awaitable[Any]]) -> Any:
+        nonlocal calls
+        calls += 1
+        return await within(seconds, call)
+
+    monkeypatch.setattr(deadlines, "within", counted)
+    assert len(await stores.collections.digests(KEY)) == 300
+    # Each costs a task.
+    assert calls < 10

@@ -68,7 +68,7 @@ class MongoCollectionStore(CollectionStore):
             cursor = self._items.find(
                 there | wanted, {"_id": False, "id": True, "digest": True}, hint=_DIGESTS
             )
-            digests |= {record["id"]: record["digest"] async for record in cursor}
+            digests |= {record["id"]: record["digest"] for record in await cursor.to_list(None)}
         return digests
 
     @translated

@@ -210,11 +210,6 @@ async def batches(
     """
     The wanted records of *collection*, as many at a time as a short step can handle.
     """
-    batch: list[Record] = []
-    async for record in database[collection].find(wanted, fields):
-        batch.append(record)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
+    cursor = database[collection].find(wanted, fields)
+    while batch := await cursor.to_list(_BATCH):
         yield batch
