@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
+from attrs import evolve
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from odoo_ai_config.adapters.mongo import transaction
+from odoo_ai_config.adapters.mongo import pruning, transaction
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
@@ -15,7 +16,7 @@ from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.messages.inbox import InboxMessage, body_context
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage, body_context
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import (
     AT,
@@ -299,3 +300,26 @@ async def test_claims_of_the_same_thing_collide(
     won, lost = await side_by_side(monkeypatch, first, second)
     assert won is None
     assert isinstance(lost, RevisionConflictError)
+
+
+async def test_message_that_is_no_longer_finished_is_not_removed_with_the_others(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = [
+        evolve(message(name, name), stage=Stage.DONE, due_at=None)
+        for name in ("message-1", "message-2")
+    ]
+    failed = evolve(done[0], stage=Stage.FAILED, revision=2)
+    for one in done:
+        await stores.config.commit(Changeset(messages=(one,)))
+    batches = pruning.batches
+
+    async def changed_meanwhile(*of: Any) -> AsyncIterator[list[dict[str, Any]]]:
+        async for batch in batches(*of):
+            if of[1] == "messages":
+                await stores.config.commit(Changeset(messages=(failed,)))
+            yield batch
+
+    monkeypatch.setattr(pruning, "batches", changed_meanwhile)
+    assert await stores.inbox.prune(before=AT + DAY) == 1
+    assert await stores.inbox.find(failed.id) == failed

@@ -185,7 +185,8 @@ async def prune_messages(database: MongoDatabase, before: datetime) -> int:
         marks = [mark for message in batch for mark in message["marks"]]
         await database["marks"].delete_many({"_id": {"$in": marks}})
         ids = [message["_id"] for message in batch]
-        result = await database["messages"].delete_many({"_id": {"$in": ids}})
+        # One that was put back to work meanwhile stays.
+        result = await database["messages"].delete_many({"_id": {"$in": ids}, **finished})
         removed += result.deleted_count
     await _prune_conversations(database, before)
     return removed
