@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import bson
 import pytest
 from attrs import evolve, frozen
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from odoo_ai_config.adapters.mongo import transaction
 from odoo_ai_config.adapters.mongo.config_store import MongoConfigStore
@@ -21,6 +22,7 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import is_conflict
 from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
 from odoo_ai_config.adapters.mongo.server_clock import ServerClock
+from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.messages.inbox import InboxMessage
@@ -189,3 +191,30 @@ async def test_writers_of_one_tenant_do_not_wait_for_one_another(
 
     await asyncio.gather(*map(write, range(30)))
     assert collisions <= 2 * 90
+
+
+async def test_what_is_claimed_is_not_lost_with_what_cannot_be(
+    database: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores, inbox = stores_over(database), MongoMessageInbox(database)
+    for number in range(3):
+        await stores.config.commit(
+            Changeset(messages=(message(f"message-{number}", str(number)),))
+        )
+    take, failing = inbox._take, {"message-1"}
+
+    async def failing_take(head: Any, *of: Any) -> InboxMessage | None:
+        if head["_id"] in failing:
+            raise AutoReconnect("the answer was lost")
+        return await take(head, *of)
+
+    monkeypatch.setattr(inbox, "_take", failing_take)
+    claimed = await inbox.claim(PLENTY, now=AT, until=AT + LEASE)
+    assert sorted(str(one.id) for one in claimed) == ["message-0", "message-2"]
+    # If there is nothing else, the error is told.
+    with pytest.raises(StoreUnavailableError):
+        await inbox.claim(PLENTY, now=AT, until=AT + LEASE)
+    failing.clear()
+    assert [str(one.id) for one in await inbox.claim(PLENTY, now=AT, until=AT + LEASE)] == [
+        "message-1"
+    ]

@@ -115,13 +115,20 @@ class MongoMessageInbox(MessageInbox):
             heads = await self._seen_or_heads([name for name, count in free.items() if count < 1])
             due = [head for head in heads if head["due_at"] <= instant]
             chosen = self._turns(due, free, claim_limits.total - len(taken))
-            found = await asyncio.gather(*(self._take(head, until, ahead) for head in chosen))
+            found = await asyncio.gather(
+                *(self._take(head, until, ahead) for head in chosen), return_exceptions=True
+            )
+            errors = [one for one in found if isinstance(one, BaseException)]
             for head, message in zip(chosen, found, strict=True):
-                if message is not None:
+                if isinstance(message, InboxMessage):
                     taken.append(message)
                     free[head["ready"]] -= 1
+            if errors and not taken:
+                raise errors[0]
             # Others were faster; or there are more of these tenants, or tenants behind them.
             more = None in found or (len(due) == _LOOK and bool(chosen))
+            # What is taken must not be lost with what is not.
+            more = more and not errors
         return taken
 
     @translated
