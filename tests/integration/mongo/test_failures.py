@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from attrs import evolve
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.pool import AsyncConnection
 from pymongo.errors import (
@@ -21,7 +22,7 @@ from pymongo.errors import (
 from pymongo.synchronous.pool import Connection
 from structlog.testing import capture_logs
 
-from odoo_ai_config.adapters.mongo import transaction
+from odoo_ai_config.adapters.mongo import bulk, commit, transaction
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.migration import prepare
@@ -33,8 +34,20 @@ from odoo_ai_config.application.errors import (
     StoreUnusableError,
 )
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.errors import RevisionConflictError
 from tests.contract.mongo_stores import stores_over
-from tests.contract.samples import everything, key, revision
+from tests.contract.samples import (
+    AT,
+    DAY,
+    address,
+    address_use,
+    audit_entry,
+    everything,
+    key,
+    message,
+    revision,
+    sighting,
+)
 from tests.contract.stores import Stores
 from tests.mongo_server import (
     CLIENTS,
@@ -238,12 +251,12 @@ async def test_cancelled_commit_leaves_no_transaction_behind(
     async with failing(
         "commitTransaction", mode={"times": 1}, blockConnection=True, blockTimeMS=200
     ):
-        commit = asyncio.create_task(stores.config.commit(everything()))
+        given_up = asyncio.create_task(stores.config.commit(everything()))
         # One turn of the loop: the transaction has begun.
         await asyncio.sleep(0)
-        commit.cancel()
+        given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await commit
+            await given_up
         # The transaction that had begun was finished first.
         assert key() in await stores.config.current([key()])
     # No lock holds the documents, and the caller can ask again whether the commit succeeded.
@@ -283,3 +296,68 @@ async def test_transaction_whose_connection_breaks_is_repeated(
     async with failing(*WRITES, mode={"times": 1}, closeConnection=True):
         await stores.config.commit(Changeset(revisions=(revision(version=2),)))
     assert len(await stores.config.history(key())) == 2
+
+
+@pytest.mark.parametrize("happened", [True, False])
+async def test_write_of_one_record_whose_answer_is_lost_happens_once(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, *, happened: bool
+) -> None:
+    new = message()
+    await stores.config.commit(Changeset(messages=(new,)))
+    next_step = new.awaiting(until=AT + DAY, at=AT + DAY)
+    attempts = 0
+
+    async def lose_the_first_answer(*of: Any) -> None:
+        nonlocal attempts
+        attempts += 1
+        if happened or attempts > 1:
+            await bulk.send(*of)
+        if attempts == 1:
+            raise AutoReconnect("lost", {"errorLabels": ["RetryableWriteError"]})
+
+    changes = [
+        Changeset(messages=(next_step,)),
+        Changeset(audit=(audit_entry(),)),
+        Changeset(sightings=(sighting(),)),
+        Changeset(addresses=(address(),)),
+        Changeset(address_uses=(address_use(),)),
+    ]
+    monkeypatch.setattr(commit, "send", lose_the_first_answer)
+    for change in changes:
+        attempts = 0
+        await stores.config.commit(change)
+    assert await stores.inbox.find(new.id) == next_step
+    assert len(await stores.audit.entries()) == 1
+    state = await stores.conversations.find(sighting().key)
+    assert state is not None
+    assert state.revision == 1
+    used = await stores.addresses.address(address().id)
+    assert used is not None
+    assert used.used_at == address_use().at
+
+
+async def test_another_write_is_not_taken_for_the_own_one(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = message()
+    await stores.config.commit(Changeset(messages=(new,)))
+    own = new.awaiting(until=AT + DAY, at=AT + DAY)
+
+    async def overtaken(*of: Any) -> None:
+        monkeypatch.setattr(commit, "send", bulk.send)
+        await stores.config.commit(Changeset(messages=(evolve(own, attempts=7),)))
+        raise AutoReconnect("lost", {"errorLabels": ["RetryableWriteError"]})
+
+    monkeypatch.setattr(commit, "send", overtaken)
+    with pytest.raises(RevisionConflictError):
+        await stores.config.commit(Changeset(messages=(own,)))
+
+
+async def test_who_has_no_patience_left_gets_none_for_a_shorter_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transaction, "_PATIENCE_SECONDS", 1.0)
+    pauses = iter([2.0, 0.0])
+    monkeypatch.setattr(transaction._random, "uniform", lambda *_: next(pauses))
+    patience = transaction._Patience(asyncio.Event())
+    assert [await patience.lasts(), await patience.lasts()] == [False, False]

@@ -5,10 +5,10 @@ Writes of one transaction in as few commands as the server allows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import frozen
-from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import (
     ClientBulkWriteException,
     InvalidOperation,
@@ -21,9 +21,8 @@ from odoo_ai_config.adapters.mongo.deadlines import within
 from odoo_ai_config.adapters.mongo.driver_errors import TRANSIENT, is_duplicate
 
 T = TypeVar("T")
-Operation: TypeAlias = InsertOne[Record] | ReplaceOne[Record] | UpdateOne | UpdateMany | DeleteMany
 # Makes the driver's operation: with the name of its collection where it goes beside others.
-Write: TypeAlias = Callable[..., Operation]
+Write: TypeAlias = "partial[Any]"
 # The server handles so many within the time that the driver waits for an answer.
 _CHUNK: Final = 250
 # CommandNotFound, CommandNotSupported: a server of 8.0 whose compatibility version is older.
@@ -69,6 +68,21 @@ async def send(
         return
     for bulk in bulks:
         await _send_one(database, bulk, session)
+
+
+async def is_written(database: MongoDatabase, bulk: BulkWrite, session: Session) -> bool:
+    """
+    Whether the only write of *bulk* has happened, although its answer was lost.
+
+    If not, or if that cannot be seen, it may be repeated.
+    """
+    [write] = bulk.writes
+    place, change = write.args[0], write.args[-1]
+    after: Record = change.get("$set", change)
+    if any(name.startswith("$") for name in after):
+        return False
+    wanted = {**after, "_id": place["_id"]}
+    return await database[bulk.collection].find_one(wanted, ["_id"], session=session) is not None
 
 
 async def _send_one(database: MongoDatabase, bulk: BulkWrite, session: Session | None) -> None:

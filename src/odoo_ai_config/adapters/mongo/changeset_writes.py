@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
+from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write, chunks
@@ -84,7 +85,9 @@ def fixed_writes(
     )
     for change in changeset.collections:
         yield from _item_writes(change)
-    yield BulkWrite("audit", [partial(InsertOne, to_record(entry)) for entry in changeset.audit])
+    # Named here and not by the driver: whoever repeats the write recognises it.
+    entries = [{"_id": ObjectId(), **to_record(entry)} for entry in changeset.audit]
+    yield BulkWrite("audit", [partial(InsertOne, entry) for entry in entries])
     yield BulkWrite(
         "api_keys",
         [

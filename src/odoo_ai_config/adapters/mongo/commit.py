@@ -16,7 +16,7 @@ from typing import Final
 from pymongo import InsertOne
 from pymongo.errors import PyMongoError
 
-from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write, chunks, send
+from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write, chunks, is_written, send
 from odoo_ai_config.adapters.mongo.changeset_writes import (
     WHOLE_MAPPING,
     SealedBeforeError,
@@ -82,7 +82,8 @@ async def _commit_unread(
     bulks = [bulk for bulk in bulks if bulk.writes]
     relies = changeset.claim is not None or changeset.mapping_state is not None
     # A write of one record is atomic without a transaction.
-    if not (relies or _replaces(changeset)) and sum(len(bulk.writes) for bulk in bulks) == 1:
+    alone = not (relies or _replaces(changeset)) and sum(len(bulk.writes) for bulk in bulks) == 1
+    if alone:
         try:
             return await send(database, bulks, None)
         except PyMongoError as error:
@@ -91,6 +92,8 @@ async def _commit_unread(
                 raise
 
     async def write_all(session: Session) -> None:
+        if alone and await is_written(database, bulks[0], session):
+            return
         await _write(database, changeset, bulks, session)
 
     return await in_transaction(database, write_all)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from math import inf
 from random import SystemRandom
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -83,6 +84,8 @@ class _Patience:
         pause = _random.uniform(0, self._longest)
         self._longest = min(_GROWTH * self._longest, _LONGEST_PAUSE)
         if asyncio.get_running_loop().time() + pause > self._ends_at:
+            # Also for whoever asks again: a shorter pause would not be too long.
+            self._ends_at = -inf
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
