@@ -179,6 +179,13 @@ class ContentionError(ApplicationError):
 NOT_NOW: Final = (StoreUnavailableError, StoreUnusableError, ContentionError)
 
 
+def is_refused(error: BaseException) -> bool:
+    """
+    Whether the store refuses one operation, and does so again; others may succeed meanwhile.
+    """
+    return isinstance(error, StoreUnusableError) and error.failure is StoreFailure.REFUSED
+
+
 class SealBrokenError(ApplicationError):
     """
     A sealed value does not open.

@@ -17,11 +17,7 @@ import structlog
 from attrs import define, frozen
 from structlog.contextvars import bind_contextvars
 
-from odoo_ai_config.application.errors import (
-    ApplicationError,
-    StoreFailure,
-    StoreUnusableError,
-)
+from odoo_ai_config.application.errors import ApplicationError, is_refused
 from odoo_ai_config.application.messages.progress import GOES_ON, Progress, Step, Trouble
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.application.work_signal import WorkSignal
@@ -346,11 +342,9 @@ async def delivering(
 
 
 def _code_of(error: BaseException) -> str:
-    # An unexpected error is a fault of the hub or of something that it uses.
-    # If the store refuses a write, that may be about this message only, which must not come back
-    # with each claim.
-    refused = isinstance(error, StoreUnusableError) and error.failure is StoreFailure.REFUSED
-    if isinstance(error, ApplicationError) and not refused:
+    # An unexpected error is a fault of the hub or of something that it uses. If the store refuses
+    # a write, that may be about this message only, which must not come back with each claim.
+    if isinstance(error, ApplicationError) and not is_refused(error):
         return error.code
     _log.error(_UNEXPECTED, exc_info=error)
     return _UNEXPECTED

@@ -245,6 +245,12 @@ async def test_mistake_of_ours_is_not_taken_for_an_outage(
     assert [(line["event"], line["reason"]) for line in logged] == [("store_refused", "2")]
 
 
+async def test_text_that_cannot_be_encoded_is_not_taken_for_an_outage(stores: Stores) -> None:
+    with pytest.raises(StoreUnusableError) as caught:
+        await stores.api_keys.api_key("\ud800")
+    assert caught.value.failure is StoreFailure.REFUSED
+
+
 async def test_cancelled_commit_leaves_no_transaction_behind(
     stores: Stores, failing: Failing
 ) -> None:

@@ -221,8 +221,8 @@ def translated(method: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, 
     async def translating(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await method(*args, **kwargs)
-        # The last one: an integer that no BSON can hold.
-        except (PyMongoError, BSONError, OverflowError) as error:
+        # The last two: an integer and a text that no BSON can hold.
+        except (PyMongoError, BSONError, OverflowError, UnicodeEncodeError) as error:
             raise _error_of(error) from error
 
     return translating

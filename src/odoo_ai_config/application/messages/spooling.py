@@ -18,6 +18,7 @@ from odoo_ai_config.application.errors import (
     ContentionError,
     MasterKeyMissingError,
     SealBrokenError,
+    is_refused,
 )
 from odoo_ai_config.application.messages.intake import ID_BYTES
 from odoo_ai_config.application.off_loop import cost_of_bytes, run_off_loop
@@ -197,7 +198,7 @@ class BringInArrivals:
             (result,) = await asyncio.gather(
                 self._taken_in(arrival, take_in), return_exceptions=True
             )
-            if isinstance(result, NOT_NOW):
+            if isinstance(result, NOT_NOW) and not is_refused(result):
                 return result
             if isinstance(result, BaseException):
                 # It must not stop those behind it.

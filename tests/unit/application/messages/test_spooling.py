@@ -12,7 +12,9 @@ from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.application.errors import (
     ContentionError,
     SpoolUnavailableError,
+    StoreFailure,
     StoreUnavailableError,
+    StoreUnusableError,
 )
 from odoo_ai_config.application.messages.spooling import (
     BringInArrivals,
@@ -120,12 +122,12 @@ async def test_lane_that_collides_does_not_hold_up_those_far_behind_it() -> None
     assert scene.taken[1:] == [f"a{number}" for number in range(70)]
 
 
+@pytest.mark.parametrize("error", [LookupError(), StoreUnusableError("", StoreFailure.REFUSED)])
 async def test_unexpected_error_keeps_the_arrival_for_a_person_and_stops_nobody(
-    scene: Scene,
+    scene: Scene, error: Exception
 ) -> None:
     bad = await scene.add("bad")
     await scene.add("good", after=1)
-    error = LookupError()
     await scene.bring_in({"bad": error})
     assert scene.taken == ["good"]
     assert Settled(Fate.REFUSED, bad, "unexpected", error=error) in scene.told

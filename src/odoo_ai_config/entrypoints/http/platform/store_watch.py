@@ -17,6 +17,7 @@ from odoo_ai_config.application.errors import (
 
 _log = structlog.get_logger(area="config")
 
+_NOT_ALL: Final = (StoreFailure.BUSY, StoreFailure.REFUSED)
 # So that an idle hub also notices a full disk or a missing log.
 _IDLE_LOOKS: Final = 30
 
@@ -63,9 +64,9 @@ class StoreWatch:
         """
         Why a request that needs the store would fail now, as far as it is known.
 
-        A store that is busy may answer the next request.
+        A store that is busy, or refuses an operation, may answer the next request.
         """
-        return None if self._failure is StoreFailure.BUSY else self._failure
+        return None if self._failure in _NOT_ALL else self._failure
 
     @property
     def lasting(self) -> bool:

@@ -326,9 +326,15 @@ async def test_store_that_goes_away_again_keeps_the_rest_waiting(
     assert spool.waiting == 0
 
 
-async def test_store_that_is_busy_is_asked_by_the_next_request(web: WebHub) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [StoreUnavailableError(StoreFailure.BUSY), StoreUnusableError("", StoreFailure.REFUSED)],
+)
+async def test_store_that_may_answer_others_is_asked_by_the_next_request(
+    web: WebHub, error: StoreUnavailableError | StoreUnusableError
+) -> None:
     assert web.client.app is not None
-    web.client.app[STORE_WATCH].noted(StoreUnavailableError(StoreFailure.BUSY))
+    web.client.app[STORE_WATCH].noted(error)
     assert await status_of(web, message(1)) == "accepted"
 
 
