@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from odoo_ai_config.application.errors import InvalidKeyRingError
+from odoo_ai_config.application.errors import InvalidKeyRingError, SpoolUnavailableError
 from odoo_ai_config.entrypoints.cli.checks.probing import hub_answers
 from odoo_ai_config.entrypoints.cli.checks.results import CheckResult, failed, passed, warning
 from odoo_ai_config.entrypoints.cli.terminal import moment
@@ -43,6 +43,9 @@ async def machine_checks(container: Container, now: datetime) -> AsyncIterator[C
     newest = max(_file_times(settings.data_dir), default=now)
     yield clock_behind(now, newest, "há arquivos de") or passed("relógio", moment(now))
     yield await _port(settings)
+    if settings.spool_file.exists():
+        async for result in _spool(settings):
+            yield result
 
 
 def clock_behind(now: datetime, newest: datetime, what: str) -> CheckResult | None:
@@ -74,6 +77,29 @@ def _key_ring(container: Container) -> CheckResult:
             f"execute: chmod 600 {seen.place} (e chown, se o dono for outro)",
         )
     return passed("chaveiro", f"{seen.place}, chave atual {seen.ring.current_id}")
+
+
+async def _spool(settings: Settings) -> AsyncIterator[CheckResult]:
+    # Not of the container that only reads: to count is to write nothing.
+    container, subject = Container(settings=settings), "espera em disco"
+    try:
+        spool = container.spool()
+        if spool is None:
+            return
+        census = await spool.census()
+    except SpoolUnavailableError:
+        advice = "confira o disco e as permissões"
+        yield failed(subject, f"{settings.spool_file} não pode ser usado", advice)
+        return
+    finally:
+        container.spool.shutdown()
+    text = f"{census.waiting} à espera do armazenamento, {census.kept} recusadas"
+    if census.kept:
+        yield warning(subject, text, "veja: odoo-ai-config spool list")
+    elif census.waiting:
+        yield warning(subject, text, "o servidor as recebe assim que o armazenamento voltar")
+    else:
+        yield passed(subject, text)
 
 
 def _data_folder(folder: Path) -> CheckResult:

@@ -18,7 +18,7 @@ def refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     A spool of a hub whose MongoDB is away: one arrival waits, two were refused.
     """
-    monkeypatch.setenv("ODOO_AI_CONFIG_STORE_URL", "mongodb://127.0.0.1:1/hub")
+    monkeypatch.setenv("ODOO_AI_CONFIG_STORE_URL", "mongodb://127.0.0.1:1/hub?serverSelectionTimeoutMS=50")
     path = folder / "var" / "spool.db"
 
     async def fill() -> None:
@@ -64,3 +64,44 @@ def test_hub_without_a_spool_says_why(command: Command) -> None:
     ended = command("spool", "list")
     assert ended.status == 1
     assert "só com MongoDB" in ended.err
+
+
+@pytest.mark.usefixtures("refused")
+def test_doctor_tells_what_waits_and_what_was_refused(command: Command) -> None:
+    assert found(command) == (
+        "aviso  espera em disco: 1 à espera do armazenamento, 2 recusadas "
+        "-> veja: odoo-ai-config spool list"
+    )
+    command("spool", "discard", *IDS[1:])
+    assert "1 à espera do armazenamento, 0 recusadas -> o servidor as recebe" in found(command)
+
+
+def test_doctor_finds_an_empty_spool_and_one_that_cannot_be_used(
+    command: Command, refused: Path
+) -> None:
+    command("spool", "retry", *IDS[1:])
+
+    async def empty() -> None:
+        with open_spool(refused, SpoolLimits(2**20)) as spool:
+            await spool.settle(done=[arrival(number).id for number in range(3)], refused={})
+
+    asyncio.run(empty())
+    assert found(command).startswith("ok     espera em disco: 0 à espera")
+    refused.write_bytes(b"no database" * 1000)
+    assert found(command).startswith(f"falha  espera em disco: {refused.relative_to(Path.cwd())}")
+
+
+@pytest.mark.usefixtures("refused")
+def test_doctor_says_nothing_about_a_spool_that_is_switched_off(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODOO_AI_CONFIG_SPOOL_BYTES", "0")
+    assert found(command) == ""
+
+
+def found(command: Command) -> str:
+    """
+    What `doctor` says about the spool.
+    """
+    lines = command("doctor", "--port", "0").lines
+    return "".join(line for line in lines if "espera em disco" in line)
