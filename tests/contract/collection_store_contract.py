@@ -321,6 +321,7 @@ class CollectionStoreContract(StoreContract):
             assert head.version == version
             assert await stores.collections.items(KEY, ["a"]) == {"a": item("a", version=version)}
 
+    @pytest.mark.bulk
     async def test_thousands_of_items_are_one_push(self, stores: Stores) -> None:
         names = [f"{number:05}" for number in range(2_345)]
         await push(stores, *(item(name, name=name) for name in names))
@@ -341,6 +342,7 @@ class CollectionStoreContract(StoreContract):
             ][:100]
         )
 
+    @pytest.mark.bulk
     async def test_large_push_blocks_no_other_work_and_becomes_visible_at_once(
         self, stores: Stores, second_stores: Stores
     ) -> None:
@@ -519,6 +521,7 @@ class CollectionPruneContract(StoreContract):
         assert head is not None
         assert head.compaction_floor == 0
 
+    @pytest.mark.bulk
     async def test_many_traces_go_too(self, stores: Stores) -> None:
         names = [str(number) for number in range(1_100)]
         await push(stores, *map(item, names))

@@ -175,6 +175,7 @@ class ConversationStoreContract(StoreContract):
         assert await names(stores) == ["1/1", "1/2"]
         assert await stores.conversations.prune(before=AT + 12 * MINUTE) == 2
 
+    @pytest.mark.bulk
     async def test_many_old_conversations_are_removed(self, stores: Stores) -> None:
         many = tuple(sighting(str(number)) for number in range(1, 502))
         await stores.config.commit(Changeset(sightings=many))

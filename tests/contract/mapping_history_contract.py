@@ -220,6 +220,7 @@ class MappingHistoryContract(StoreContract):
             found += page
         assert found == present
 
+    @pytest.mark.bulk
     async def test_many_channels_have_their_past_at_once(self, stores: Stores) -> None:
         first = tuple(mapping(str(number)) for number in range(1200))
         second = tuple(mapping(str(number), version=2, sequence=2) for number in range(0, 1200, 2))

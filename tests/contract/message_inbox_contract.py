@@ -903,6 +903,7 @@ class RecallContract(StoreContract):
         assert await stores.inbox.recall(now=AT) == 0
         assert await stores.inbox.find(held.id) == held
 
+    @pytest.mark.bulk
     async def test_many_are_recalled(self, stores: Stores) -> None:
         many = tuple(message(f"message-{n:04}", str(n), minute=1440) for n in range(600))
         for first in range(0, 600, 100):
@@ -1191,6 +1192,7 @@ class InboxPruneContract(StoreContract):
         for text in texts:
             assert await sealed(stores, text) == text
 
+    @pytest.mark.bulk
     async def test_pruning_removes_many_messages_at_a_time(self, stores: Stores) -> None:
         done = [at_stage(f"message-{number}", Stage.DONE) for number in range(1100)]
         for first in range(0, 1100, 100):

@@ -634,6 +634,7 @@ def test_each_route_has_its_worst_requests(server: WatchedServer) -> None:
 @pytest.mark.parametrize(
     "size", [2**17, pytest.param(2**20 - 200, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 )
+@pytest.mark.bulk
 def test_no_request_keeps_the_loop_from_others(
     server: WatchedServer, slowness: float, group: Callable[[int], Iterator[Attack]], size: int
 ) -> None:
@@ -657,6 +658,7 @@ def test_no_request_keeps_the_loop_from_others(
 @pytest.mark.parametrize(
     "size", [2**17, pytest.param(2**20 - 200, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 )
+@pytest.mark.bulk
 async def test_no_delivery_keeps_the_loop_from_others(
     tmp_path: Path, slowness: float, size: int
 ) -> None:

@@ -128,6 +128,7 @@ async def test_small_differences_do_not_count() -> None:
     assert await clock.ahead(AT + timedelta(seconds=1.1)) == -timedelta(seconds=1.1)
 
 
+@pytest.mark.bulk
 async def test_look_costs_as_much_as_it_finds_however_many_tenants_wait(
     database: MongoDatabase,
 ) -> None:

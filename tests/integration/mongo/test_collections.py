@@ -32,6 +32,7 @@ async def stores(mongo_uri: str) -> AsyncIterator[Stores]:
         yield stores_over(database)
 
 
+@pytest.mark.bulk
 async def test_large_pushes_at_a_time_wait_for_one_another(stores: Stores) -> None:
     async def push(version: int) -> int:
         sync = CollectionSync(tuple(item(f"{version}-{number}") for number in range(MANY)))

@@ -57,7 +57,7 @@ def lengths(value: object) -> Iterator[int]:
         yield from lengths(one)
 
 
-@pytest.mark.parametrize("lost", [10, 1100])
+@pytest.mark.parametrize("lost", [10, pytest.param(1100, marks=pytest.mark.bulk)])
 async def test_no_query_names_all_channels_that_a_tenant_lost(mongo_uri: str, lost: int) -> None:
     longest = LongestList()
     listening = {**CLIENT_OPTIONS, "socketTimeoutMS": 30_000, "event_listeners": [longest]}
