@@ -18,7 +18,9 @@ def refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     A spool of a hub whose MongoDB is away: one arrival waits, two were refused.
     """
-    monkeypatch.setenv("ODOO_AI_CONFIG_STORE_URL", "mongodb://127.0.0.1:1/hub?serverSelectionTimeoutMS=50")
+    monkeypatch.setenv(
+        "ODOO_AI_CONFIG_STORE_URL", "mongodb://127.0.0.1:1/hub?serverSelectionTimeoutMS=50"
+    )
     path = folder / "var" / "spool.db"
 
     async def fill() -> None:
