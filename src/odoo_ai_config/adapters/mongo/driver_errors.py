@@ -32,155 +32,39 @@ from odoo_ai_config.application.errors import (
 P = ParamSpec("P")
 R = TypeVar("R")
 
-COMMIT_UNKNOWN: Final = "UnknownTransactionCommitResult"
 _log = structlog.get_logger(area="config")
 
+COMMIT_UNKNOWN: Final = "UnknownTransactionCommitResult"
 TRANSIENT: Final = "TransientTransactionError"
 _RETRYABLE: Final = "RetryableWriteError"
 _OVERLOADED: Final = "SystemOverloadedError"
 _DUPLICATE_KEY: Final = 11000
 _WRITE_CONFLICT: Final = 112
-# Temporary, by what an operator does about it. Names are those of the server.
+# What is temporary, by what an operator does about it. The server's src/mongo/base/error_codes.yml
+# names the codes.
 _PASSING: Final[Mapping[int, StoreFailure]] = {
-    6: StoreFailure.AWAY,  # HostUnreachable
-    7: StoreFailure.AWAY,  # HostNotFound
-    24: StoreFailure.BUSY,  # LockTimeout
-    43: StoreFailure.AWAY,  # CursorNotFound: idle for ten minutes, or its server restarted
-    46: StoreFailure.BUSY,  # LockBusy
-    50: StoreFailure.AWAY,  # MaxTimeMSExpired
-    64: StoreFailure.NO_MAJORITY,  # WriteConcernTimeout
-    70: StoreFailure.AWAY,  # ShardNotFound
-    71: StoreFailure.AWAY,  # ReplicaSetNotFound
-    74: StoreFailure.AWAY,  # NodeNotFound
-    75: StoreFailure.NO_MAJORITY,  # WriteConcernLegacyOK
-    79: StoreFailure.NO_MAJORITY,  # UnknownReplWriteConcern
-    82: StoreFailure.AWAY,  # NoProgressMade
-    83: StoreFailure.AWAY,  # RemoteResultsUnavailable
-    89: StoreFailure.AWAY,  # NetworkTimeout
-    90: StoreFailure.AWAY,  # CallbackCanceled
-    91: StoreFailure.AWAY,  # ShutdownInProgress
-    94: StoreFailure.NO_PRIMARY,  # NotYetInitialized
-    95: StoreFailure.NO_PRIMARY,  # NotSecondary
-    96: StoreFailure.AWAY,  # OperationFailed
-    100: StoreFailure.NO_MAJORITY,  # UnsatisfiableWriteConcern
-    107: StoreFailure.BUSY,  # LockFailed
-    109: StoreFailure.NO_PRIMARY,  # ConfigurationInProgress
-    117: StoreFailure.BUSY,  # ConflictingOperationInProgress
-    133: StoreFailure.NO_PRIMARY,  # FailedToSatisfyReadPreference
-    134: StoreFailure.NO_MAJORITY,  # ReadConcernMajorityNotAvailableYet
-    135: StoreFailure.NO_PRIMARY,  # StaleTerm
-    136: StoreFailure.AWAY,  # CappedPositionLost
-    143: StoreFailure.AWAY,  # CursorInUse
-    145: StoreFailure.AWAY,  # PooledConnectionsDropped
-    149: StoreFailure.NO_PRIMARY,  # NoConfigPrimary
-    150: StoreFailure.AWAY,  # StaleEpoch
-    172: StoreFailure.AWAY,  # TransportSessionClosed
-    173: StoreFailure.AWAY,  # TransportSessionNotFound
-    174: StoreFailure.AWAY,  # TransportSessionUnknown
-    175: StoreFailure.AWAY,  # QueryPlanKilled
-    187: StoreFailure.NO_MAJORITY,  # LinearizableReadConcernError
-    189: StoreFailure.NO_PRIMARY,  # PrimarySteppedDown
-    194: StoreFailure.AWAY,  # BalancerInterrupted
-    199: StoreFailure.AWAY,  # ReplicaSetMonitorRemoved
-    202: StoreFailure.AWAY,  # NetworkInterfaceExceededTimeLimit
-    203: StoreFailure.AWAY,  # ShardingStateNotInitialized
-    205: StoreFailure.AWAY,  # ClusterTimeFailsRateLimiter
-    206: StoreFailure.AWAY,  # NoSuchSession
-    208: StoreFailure.BUSY,  # TooManyLocks
-    209: StoreFailure.AWAY,  # StaleClusterTime
-    215: StoreFailure.AWAY,  # DatabaseDropPending
-    216: StoreFailure.NO_PRIMARY,  # ElectionInProgress
-    217: StoreFailure.AWAY,  # IncompleteTransactionHistory
-    221: StoreFailure.AWAY,  # IndexModified
-    222: StoreFailure.AWAY,  # CloseChangeStream
-    225: StoreFailure.AWAY,  # TransactionTooOld
-    228: StoreFailure.AWAY,  # SessionTransferIncomplete
-    230: StoreFailure.AWAY,  # DNSHostNotFound
-    231: StoreFailure.AWAY,  # DNSProtocolError
-    234: StoreFailure.AWAY,  # RetryChangeStream
-    237: StoreFailure.AWAY,  # CursorKilled
-    239: StoreFailure.AWAY,  # SnapshotTooOld
-    244: StoreFailure.AWAY,  # TransactionAborted
-    245: StoreFailure.AWAY,  # BrokenPromise
-    246: StoreFailure.AWAY,  # SnapshotUnavailable
-    249: StoreFailure.AWAY,  # StaleDbVersion
-    250: StoreFailure.AWAY,  # StaleChunkHistory
-    251: StoreFailure.AWAY,  # NoSuchTransaction
-    259: StoreFailure.AWAY,  # KeyedExecutorRetry
-    261: StoreFailure.BUSY,  # TooManyLogicalSessions
-    262: StoreFailure.AWAY,  # ExceededTimeLimit
-    264: StoreFailure.BUSY,  # TooManyFilesOpen
-    267: StoreFailure.BUSY,  # PreparedTransactionInProgress
-    272: StoreFailure.AWAY,  # MigrationConflict
-    276: StoreFailure.AWAY,  # IndexBuildAborted
-    278: StoreFailure.NO_MAJORITY,  # UnsatisfiableCommitQuorum
-    279: StoreFailure.AWAY,  # ClientDisconnect
-    281: StoreFailure.NO_PRIMARY,  # TransactionCoordinatorSteppingDown
-    282: StoreFailure.AWAY,  # TransactionCoordinatorReachedAbortDecision
-    285: StoreFailure.BUSY,  # IndexBuildAlreadyInProgress
-    287: StoreFailure.AWAY,  # TransactionCoordinatorDeadlineTaskCanceled
-    290: StoreFailure.AWAY,  # TransactionExceededLifetimeLimitSeconds
-    291: StoreFailure.AWAY,  # NoQueryExecutionPlans: an index is being dropped
-    301: StoreFailure.CORRUPT,  # DataCorruptionDetected
-    303: StoreFailure.AWAY,  # SplitHorizonChange
-    308: StoreFailure.NO_PRIMARY,  # CurrentConfigNotCommittedYet
-    309: StoreFailure.AWAY,  # ExhaustCommandFinished
-    310: StoreFailure.AWAY,  # PeriodicJobIsStopped
-    311: StoreFailure.AWAY,  # TransactionCoordinatorCanceled
-    312: StoreFailure.AWAY,  # OperationIsKilledAndDelisted
-    314: StoreFailure.AWAY,  # ObjectIsBusy
-    317: StoreFailure.AWAY,  # ConnectionPoolExpired
-    319: StoreFailure.BUSY,  # MovePrimaryInProgress
-    333: StoreFailure.AWAY,  # ServiceExecutorInShutdown
-    338: StoreFailure.BUSY,  # ReshardCollectionInProgress
-    342: StoreFailure.BUSY,  # ReshardingCriticalSectionTimeout
-    343: StoreFailure.BUSY,  # ShardCannotRefreshDueToLocksHeld
-    355: StoreFailure.AWAY,  # InterruptedDueToStorageChange
-    356: StoreFailure.AWAY,  # TxnRetryCounterTooOld
-    358: StoreFailure.AWAY,  # InternalTransactionNotSupported
-    360: StoreFailure.AWAY,  # PlacementVersionRefreshCanceled
-    363: StoreFailure.AWAY,  # RetryableTransactionInProgress
-    365: StoreFailure.BUSY,  # TemporarilyUnavailable: the cache of the storage is full
-    371: StoreFailure.READ_ONLY,  # UserWritesBlocked: the cluster is being copied to another
-    372: StoreFailure.AWAY,  # CloseConnectionForShutdownCommand
-    374: StoreFailure.AWAY,  # TransactionAPIMustRetryTransaction
-    375: StoreFailure.AWAY,  # TransactionAPIMustRetryCommit
-    379: StoreFailure.AWAY,  # DatabaseMetadataRefreshCanceled
-    384: StoreFailure.AWAY,  # ConnectionError
-    385: StoreFailure.BUSY,  # ConflictingServerlessOperation
-    391: StoreFailure.AWAY,  # ReauthenticationRequired: done with the next connection
-    398: StoreFailure.AWAY,  # StreamTerminated
-    402: StoreFailure.BUSY,  # ResourceExhausted
-    406: StoreFailure.BUSY,  # MigrationBlockingOperationCoordinatorCleaningUp
-    407: StoreFailure.BUSY,  # PooledConnectionAcquisitionExceededTimeLimit
-    412: StoreFailure.BUSY,  # UpdatesStillPending
-    413: StoreFailure.AWAY,  # TransactionParticipantFailedUnyield
-    414: StoreFailure.BUSY,  # AddOrRemoveShardInProgress
-    433: StoreFailure.BUSY,  # AdmissionQueueOverflow
-    442: StoreFailure.AWAY,  # RetryMultiPlanning
-    445: StoreFailure.AWAY,  # DatabaseMetadataRefreshCanceledDueToFCVTransition
-    449: StoreFailure.BUSY,  # RateLimitExceeded
-    450: StoreFailure.BUSY,  # PooledConnectionAcquisitionRejected
-    453: StoreFailure.BUSY,  # InterruptedDueToReshardingCriticalSection
-    462: StoreFailure.BUSY,  # IngressRequestRateLimitExceeded
-    9001: StoreFailure.AWAY,  # SocketException
-    10058: StoreFailure.NO_PRIMARY,  # LegacyNotPrimary
-    10107: StoreFailure.NO_PRIMARY,  # NotWritablePrimary
-    11600: StoreFailure.AWAY,  # InterruptedAtShutdown
-    11601: StoreFailure.AWAY,  # Interrupted: somebody killed the operation
-    11602: StoreFailure.NO_PRIMARY,  # InterruptedDueToReplStateChange
-    12586: StoreFailure.BUSY,  # BackgroundOperationInProgressForDatabase
-    12587: StoreFailure.BUSY,  # BackgroundOperationInProgressForNamespace
-    13388: StoreFailure.AWAY,  # StaleConfig
-    13435: StoreFailure.NO_PRIMARY,  # NotPrimaryNoSecondaryOk
-    13436: StoreFailure.NO_PRIMARY,  # NotPrimaryOrSecondary
-    14031: StoreFailure.DISK_FULL,  # OutOfDiskSpace
-    46841: StoreFailure.AWAY,  # ClientMarkedKilled
-    50915: StoreFailure.BUSY,  # BackupCursorOpenConflictWithCheckpoint
-    56846: StoreFailure.AWAY,  # ConfigServerUnreachable
-    91331: StoreFailure.AWAY,  # RetriableRemoteCommandFailure
-    4938500: StoreFailure.AWAY,  # IndexNotFoundCachedPlan
-    10045600: StoreFailure.AWAY,  # InterruptedDueToFCVChange
+    int(code): failure
+    for failure, codes in {
+        StoreFailure.AWAY: (
+            "6 7 43 50 70 71 74 82 83 89 90 91 96 136 143 145 150 172 173 174 175 194 199 202 203 "
+            "205 206 209 215 217 221 222 225 228 230 231 234 237 239 244 245 246 249 250 251 259 "
+            "262 272 276 279 282 287 290 291 303 309 310 311 312 314 317 333 355 356 358 360 363 "
+            "372 374 375 379 384 391 398 413 442 445 9001 11600 11601 13388 46841 56846 91331 "
+            "4938500 10045600"
+        ),
+        StoreFailure.BUSY: (
+            "24 46 107 117 208 261 264 267 285 319 338 342 343 365 385 402 406 407 412 414 433 "
+            "449 450 453 462 12586 12587 50915"
+        ),
+        StoreFailure.NO_PRIMARY: (
+            "94 95 109 133 135 149 189 216 281 308 10058 10107 11602 13435 13436"
+        ),
+        StoreFailure.NO_MAJORITY: "64 75 79 100 134 187 278",
+        StoreFailure.CORRUPT: "301",
+        StoreFailure.READ_ONLY: "371",
+        StoreFailure.DISK_FULL: "14031",
+    }.items()
+    for code in codes.split()
 }
 # UserNotFound, Unauthorized, AuthenticationFailed, RoleNotFound, AuthenticationRestrictionUnmet,
 # MechanismUnavailable, AuthenticationAbandoned, InvalidJWT, LDAPRoleAcquisitionError, AtlasError
