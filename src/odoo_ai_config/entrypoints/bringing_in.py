@@ -5,6 +5,7 @@ Bring what waits in the spool to the store, as soon as the store is back.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -20,10 +21,16 @@ from odoo_ai_config.application.errors import (
     StoreUnusableError,
 )
 from odoo_ai_config.application.messages.spooling import BringInArrivals, Fate, Settled
+from odoo_ai_config.application.ports.message_spool import Arrival
+from odoo_ai_config.entrypoints.http.addresses.records import take_in_record
+from odoo_ai_config.entrypoints.http.chatwoot.webhook import take_in_event
 from odoo_ai_config.entrypoints.http.platform.app_keys import METRICS
-from odoo_ai_config.entrypoints.http.platform.spool import SPOOL
-from odoo_ai_config.entrypoints.http.replaying import take_in
+from odoo_ai_config.entrypoints.http.platform.spool import SPOOL, Replayed, Source
 
+_TAKE_IN: Final[Mapping[Source, Callable[[Replayed], Awaitable[Settled]]]] = {
+    Source.CHATWOOT: take_in_event,
+    Source.RECORD: take_in_record,
+}
 # Expired arrivals are looked for, and an empty spool is counted, at every so many looks.
 _IDLE_LOOKS: Final = 40
 
@@ -78,7 +85,7 @@ class BringingIn:
     async def _bring_in(self) -> None:
         fates: Counter[Fate] = Counter()
         try:
-            await self.bring_in(partial(take_in, self.app), partial(self._count, fates))
+            await self.bring_in(self._take_in, partial(self._count, fates))
         except (StoreUnavailableError, StoreUnusableError) as error:
             self.app[SPOOL].watch.noted(error)
         except SpoolUnavailableError:
@@ -90,6 +97,10 @@ class BringingIn:
                 "arrivals_brought_in",
                 **{fate.value: count for fate, count in fates.items()},
             )
+
+    async def _take_in(self, arrival: Arrival) -> Settled:
+        request = Replayed.of(self.app, arrival)
+        return await _TAKE_IN[request.source](request)
 
     def _count(self, fates: Counter[Fate], settled: Settled) -> None:
         fates[settled.fate] += settled.count

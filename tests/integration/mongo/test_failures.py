@@ -22,7 +22,7 @@ from pymongo.errors import (
 from pymongo.synchronous.pool import Connection
 from structlog.testing import capture_logs
 
-from odoo_ai_config.adapters.mongo import bulk, commit, transaction
+from odoo_ai_config.adapters.mongo import commit, transaction
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.migration import prepare
@@ -317,7 +317,7 @@ async def test_write_of_one_record_whose_answer_is_lost_happens_once(
         nonlocal attempts
         attempts += 1
         if happened or attempts > 1:
-            await bulk.send(*of)
+            await transaction.send(*of)
         if attempts == 1:
             raise AutoReconnect("lost", {"errorLabels": ["RetryableWriteError"]})
 
@@ -350,7 +350,7 @@ async def test_another_write_is_not_taken_for_the_own_one(
     own = new.awaiting(until=AT + DAY, at=AT + DAY)
 
     async def overtaken(*of: Any) -> None:
-        monkeypatch.setattr(commit, "send", bulk.send)
+        monkeypatch.setattr(commit, "send", transaction.send)
         await stores.config.commit(Changeset(messages=(evolve(own, attempts=7),)))
         raise AutoReconnect("lost", {"errorLabels": ["RetryableWriteError"]})
 

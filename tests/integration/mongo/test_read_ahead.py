@@ -96,7 +96,7 @@ async def test_content_that_is_known_is_not_read_again(
 
     monkeypatch.setattr(ReadAhead, "_parse", noted)
     # Room for one of them.
-    monkeypatch.setattr(read_ahead, "_MOST_CHARACTERS", len(written[0].document.text))
+    monkeypatch.setattr(read_ahead, "_MOST_CHARACTERS", read_ahead._size(written[0]))
     for asked in (key(), key(), key(), other, other, key()):
         async with ours.stores.inbox.delivering(message(), now=AT):
             assert await ours.current(asked) == {1}

@@ -11,7 +11,6 @@ from typing import Final
 from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
-from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write, chunks
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import is_conflict
 from odoo_ai_config.adapters.mongo.records import (
@@ -23,6 +22,7 @@ from odoo_ai_config.adapters.mongo.records import (
     to_record,
     tombstone_record,
 )
+from odoo_ai_config.adapters.mongo.transaction import BulkWrite, Write, chunks
 from odoo_ai_config.adapters.mongo.uses import TOUCH
 from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset

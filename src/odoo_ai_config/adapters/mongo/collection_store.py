@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from odoo_ai_config.adapters.mongo.bulk import chunks
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.database import IS_TEXT, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.records import (
     from_record,
@@ -17,7 +16,7 @@ from odoo_ai_config.adapters.mongo.records import (
     read_all,
     read_one,
 )
-from odoo_ai_config.adapters.mongo.transaction import in_transaction
+from odoo_ai_config.adapters.mongo.transaction import chunks, in_transaction
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.domain.collections import (
     PAGE_CHARACTERS,
@@ -59,7 +58,7 @@ class MongoCollectionStore(CollectionStore):
         self, key: CollectionKey, ids: Sequence[str] | None = None
     ) -> Mapping[str, str]:
         # All of it is in one index. Only tombstones have no digest.
-        there: Record = {"collection": str(key), "digest": {"$gte": ""}}
+        there: Record = {"collection": str(key), "digest": IS_TEXT}
         some: Iterable[Record] = (
             [{}] if ids is None else ({"id": {"$in": [*chunk]}} for chunk in chunks(ids))
         )
@@ -77,7 +76,7 @@ class MongoCollectionStore(CollectionStore):
         for some in chunks(ids):
             # Without the collection: its index would lead to all of its items.
             places = [item_place(key, id_) for id_ in some]
-            cursor = self._items.find({"_id": {"$in": places}, "digest": {"$gte": ""}})
+            cursor = self._items.find({"_id": {"$in": places}, "digest": IS_TEXT})
             found |= {record["id"]: from_record(record, Item) async for record in cursor}
         return found
 

@@ -16,7 +16,6 @@ from typing import Final
 from pymongo import InsertOne
 from pymongo.errors import PyMongoError
 
-from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write, chunks, is_written, send
 from odoo_ai_config.adapters.mongo.changeset_writes import (
     WHOLE_MAPPING,
     SealedBeforeError,
@@ -37,7 +36,14 @@ from odoo_ai_config.adapters.mongo.conversations import (
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import is_passing
 from odoo_ai_config.adapters.mongo.records import mapping_record, replaced_record
-from odoo_ai_config.adapters.mongo.transaction import in_transaction
+from odoo_ai_config.adapters.mongo.transaction import (
+    BulkWrite,
+    Write,
+    chunks,
+    in_transaction,
+    is_written,
+    send,
+)
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.domain.changes import Changeset

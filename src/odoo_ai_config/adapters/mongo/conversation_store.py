@@ -10,7 +10,6 @@ from functools import partial
 
 from pymongo import InsertOne, ReplaceOne
 
-from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.lease import alone
@@ -22,6 +21,7 @@ from odoo_ai_config.adapters.mongo.records import (
     to_instant,
     to_record,
 )
+from odoo_ai_config.adapters.mongo.transaction import BulkWrite, Write
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.domain.conversations.state import (
     Conversation,

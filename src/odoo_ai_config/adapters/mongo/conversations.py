@@ -20,9 +20,9 @@ from attrs import define, field
 from bson import ObjectId
 from pymongo import InsertOne, UpdateOne
 
-from odoo_ai_config.adapters.mongo.bulk import BulkWrite, Write
 from odoo_ai_config.adapters.mongo.database import Record
 from odoo_ai_config.adapters.mongo.records import message_record, text_record, to_instant
+from odoo_ai_config.adapters.mongo.transaction import BulkWrite, Write
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.domain.credentials.secrets import SealedSecret
 from odoo_ai_config.domain.errors import RevisionConflictError

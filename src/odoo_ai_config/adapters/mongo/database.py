@@ -89,6 +89,8 @@ SCHEMA: Final = "schema"
 VERSION: Final[Record] = {"_id": "version"}
 # True of revisions that another tenant's replaced, and of nothing else.
 LOST: Final[Record] = {"lost_at": {"$gt": 0}}
+# True of every text, and of nothing else.
+IS_TEXT: Final[Record] = {"$gte": ""}
 # An index serves only those queries that have its collation.
 ANY_CASE: Final = Collation(locale="en", strength=2)
 

@@ -14,7 +14,7 @@ from typing import Final
 from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
 from odoo_ai_config.adapters.mongo.channel_directory import naming
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.database import IS_TEXT, MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.lease import alone
 from odoo_ai_config.adapters.mongo.pruning import batches, prune_messages
@@ -292,9 +292,7 @@ class MongoMessageInbox(MessageInbox):
         """
         The heads that are due first, of tenants other than *beside*.
         """
-        wanted: Record = {"ready": {"$gte": ""}}
-        if beside:
-            wanted["ready"]["$nin"] = beside
+        wanted: Record = {"ready": IS_TEXT | ({"$nin": beside} if beside else {})}
         fields = ["due_at", "ready", "conversation"]
         cursor = self._messages.find(wanted, fields).sort("due_at", ASCENDING).limit(_LOOK)
         return await cursor.to_list(None)

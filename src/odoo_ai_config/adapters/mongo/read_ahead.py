@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from attrs import define, field
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.database import IS_TEXT, MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.records import (
     from_record,
@@ -35,13 +35,13 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 
 Places: TypeAlias = dict[str, tuple[str, Sequence[Record]]]
 
-# True of every text, and of nothing else.
-IS_TEXT: Final[Record] = {"$gte": ""}
 # Whatever callers ask for, no more is read ahead.
 _MOST_NAMES: Final = 16
 _MOST_HABITS: Final = 4096
 # In all parsed documents: one may have two million.
 _MOST_CHARACTERS: Final = 2**24
+# What a document takes besides its text.
+_BESIDES: Final = 1024
 # The time between the beginning of a reading and a question about it.
 _SLACK: Final = timedelta(seconds=1)
 
@@ -380,4 +380,5 @@ def _size(revision: Revision | None) -> int:
     if revision is None:
         return 0
     document = revision.document
-    return len(document.text) + (0 if document.authored is None else len(document.authored.text))
+    authored = 0 if document.authored is None else len(document.authored.text)
+    return _BESIDES + len(document.text) + authored

@@ -10,7 +10,14 @@ from typing import Final, TypeAlias
 from attrs import frozen
 from pymongo import DESCENDING, IndexModel, UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import ANY_CASE, LOST, SCHEMA, MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.database import (
+    ANY_CASE,
+    IS_TEXT,
+    LOST,
+    SCHEMA,
+    MongoDatabase,
+    Record,
+)
 from odoo_ai_config.adapters.mongo.lease import LEASES
 from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.adapters.mongo.records import from_record
@@ -20,8 +27,6 @@ from odoo_ai_config.domain.messages.inbox import ANSWER, BODY, TEXT_PURPOSES, In
 # Takes how many more records a step has seen.
 Progress: TypeAlias = Callable[[int], None]
 _ACTIVE: Final[Record] = {"active": True}
-# True of every text, and of nothing else.
-_IS_TEXT: Final[Record] = {"$gte": ""}
 # Every collection, with its indexes beside that of `_id`. It exists before the first transaction.
 COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
@@ -81,7 +86,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     ],
     "messages": [
         # The heads of all conversations.
-        IndexModel(["due_at", "ready"], name="due", partialFilterExpression={"ready": _IS_TEXT}),
+        IndexModel(["due_at", "ready"], name="due", partialFilterExpression={"ready": IS_TEXT}),
         IndexModel(["conversation", "turn"], name="queue", partialFilterExpression={"open": True}),
         IndexModel(["conversation", ("arrival", DESCENDING)], name="by_conversation"),
         # Covers the counting of those that wait: no message is read for it.
@@ -92,7 +97,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
             IndexModel(
                 ["holder.tenant", f"sealed.{purpose}.key_id"],
                 name=f"{purpose}_sealed_by",
-                partialFilterExpression={f"sealed.{purpose}.key_id": _IS_TEXT},
+                partialFilterExpression={f"sealed.{purpose}.key_id": IS_TEXT},
             )
             for purpose in TEXT_PURPOSES
         ),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.database import IS_TEXT, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.read_ahead import reading_in
 from odoo_ai_config.adapters.mongo.records import (
@@ -204,8 +204,7 @@ def _texts_sealed_by_others(key: TenantKey) -> dict[str, Record]:
     return {
         purpose: {
             "holder.tenant": key.tenant.value,
-            # Only texts are at least the empty one.
-            f"sealed.{purpose}.key_id": {"$gte": "", "$ne": key.key_id},
+            f"sealed.{purpose}.key_id": IS_TEXT | {"$ne": key.key_id},
         }
         for purpose in TEXT_PURPOSES
     }

@@ -13,8 +13,8 @@ from pymongo import UpdateOne
 # A transaction that only reads what it relies on does not collide with one that removes it. One
 # that writes to it does.
 TOUCH: Final[dict[str, Any]] = {"$inc": {"uses": 1}}
-# More than the commits of one tenant that are going on at the same time.
 _FORGET: Final[dict[str, Any]] = {"$unset": {"active": ""}}
+# More than the commits of one tenant that are going on at the same time.
 _SHARES: Final = 64
 _MOST_KNOWN: Final = 65_536
 

@@ -16,13 +16,13 @@ from odoo_ai_config.domain.conversations.answering import MOST_HISTORY
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App, apps_named, names_of
 from odoo_ai_config.entrypoints.settings.values import (
+    DRIVERS,
     Driver,
     Target,
     address,
     api_key,
     count,
     country,
-    driver,
     fernet_keys,
     one_of,
     origins,
@@ -80,7 +80,7 @@ class Settings:
     )
     mongo_driver: Driver = environ.var(
         "motor",
-        driver,
+        one_of(DRIVERS),
         help="Driver do MongoDB: motor ou pymongo (o cliente assíncrono do próprio pymongo)",
     )
     mongo_threads: int = environ.var(

@@ -8,7 +8,7 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from odoo_ai_config.domain.access import is_guessable
 from odoo_ai_config.domain.chatwoot import ChatwootChange
@@ -20,6 +20,8 @@ from odoo_ai_config.entrypoints.numbers import has_numbers
 Target: TypeAlias = IPv4Network | IPv6Network | str
 # What speaks with MongoDB.
 Driver: TypeAlias = Literal["motor", "pymongo"]
+DRIVERS: Final[tuple[Driver, ...]] = ("motor", "pymongo")
+Choice = TypeVar("Choice", bound=str)
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "não", "nao", ""})
@@ -76,23 +78,8 @@ def count(minimum: int, maximum: int = 2**31) -> Callable[[str], int]:
     return convert
 
 
-def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
-    def convert(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError
-        return text.lower()
-
-    return convert
-
-
-def driver(text: str) -> Driver:
-    match text.lower():
-        case "motor":
-            return "motor"
-        case "pymongo":
-            return "pymongo"
-        case _:
-            raise ValueError
+def one_of(choices: tuple[Choice, ...]) -> Callable[[str], Choice]:
+    return lambda text: choices[choices.index(text.lower())]
 
 
 def address(text: str) -> str | None:
