@@ -8,6 +8,7 @@ from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.progress import steps_shown
 from odoo_ai_config.entrypoints.cli.terminal import say
 from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.startup import opened_stores
 
 
 async def migrate(*, flags: StoreFlags = AS_SET) -> None:
@@ -19,14 +20,9 @@ async def migrate(*, flags: StoreFlags = AS_SET) -> None:
     este comando. Interrompido, continua de onde parou quando repetido. Faça antes um backup e pare
     os servidores da versão anterior.
     """
-    container = Container(settings=flags.settings())
-    try:
-        container.init_resources()
-        stores = container.stores()
+    async with opened_stores(Container(settings=flags.settings())) as stores:
         if stores.migrate is not None:
             with steps_shown() as show:
                 await stores.migrate(show)
         await stores.ensure_ready()
-    finally:
-        container.shutdown_resources()
     say("O banco de dados está na versão deste programa.")

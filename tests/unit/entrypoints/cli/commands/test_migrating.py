@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.entrypoints.cli.progress import steps_shown
 from tests.unit.entrypoints.cli.conftest import Command
 
@@ -24,6 +25,23 @@ def test_database_of_another_program_is_refused(command: Command, folder: Path) 
     ended = command("migrate")
     assert ended.status == 1
     assert ended.err.startswith("Erro: ")
+
+
+def test_connections_are_closed_whatever_happens(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "mongodb://127.0.0.1:1/hub?serverSelectionTimeoutMS=50"
+    monkeypatch.setenv("ODOO_AI_CONFIG_STORE_URL", url)
+    close, closed = MongoDatabase.close, set()
+
+    async def noted(database: MongoDatabase) -> None:
+        closed.add(database)
+        await close(database)
+
+    monkeypatch.setattr(MongoDatabase, "close", noted)
+    assert command("migrate").status == 1
+    # The one that migrates, which has all the time it needs, and that of the stores.
+    assert len(closed) == 2
 
 
 def test_log_has_each_step_once(capsys: pytest.CaptureFixture[str]) -> None:
