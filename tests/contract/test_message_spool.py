@@ -9,6 +9,7 @@ import os
 import resource
 import sqlite3
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -19,6 +20,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.adapters.memory.message_spool import MemoryMessageSpool
+from odoo_ai_config.adapters.sqlite import connection
 from odoo_ai_config.adapters.sqlite.message_spool import SqliteMessageSpool
 from odoo_ai_config.application.errors import SpoolUnavailableError, StoreFailure
 from odoo_ai_config.application.ports.message_spool import (
@@ -274,6 +276,25 @@ async def test_removed_file_is_told_and_never_made_again_by_a_process_that_had_i
         await spool.add(arrival(1))
     assert refusal.value.failure is StoreFailure.FILE_REPLACED
     assert spool.waiting == 0
+    spool.close()
+
+
+async def test_file_that_others_hold_is_not_waited_for_on_the_event_loop(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = SqliteMessageSpool(path, SpoolLimits(TOTAL))
+    await spool.add(arrival(0))
+
+    def busy(_connection: sqlite3.Connection) -> None:
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "_set_up", busy)
+        patch.setattr(time, "sleep", lambda _: pytest.fail("the event loop waits"))
+        assert spool.waiting == 0
+    assert spool.waiting == 1
     spool.close()
 
 

@@ -160,6 +160,14 @@ async def test_start_builds_the_indexes_of_a_small_database(prepared: MongoDatab
     assert "of_tenant" in await index_names(prepared, "documents")
 
 
+async def test_start_does_its_work_once_whatever_the_server_makes_of_it(
+    prepared: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migration, "_is_among", lambda *_: False)
+    await prepare(prepared)
+    assert "of_tenant" in await index_names(prepared, "documents")
+
+
 @pytest.mark.usefixtures("every_database_is_large")
 async def test_start_on_a_large_database_names_the_missing_indexes_and_the_command(
     prepared: MongoDatabase,

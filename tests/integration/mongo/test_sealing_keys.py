@@ -109,3 +109,10 @@ async def test_search_for_what_another_key_seals_never_reads_more_than_is_asked_
     assert counts == [1, 2, 4]
     # The server takes 0 for no limit.
     assert all(listener.limits)
+
+
+def test_tenant_that_is_remembered_again_takes_no_other_ones_room() -> None:
+    keys = ReadCache[TenantId, TenantKey](most=2)
+    for tenant in ("first", "second", "second"):
+        keys.remember(TenantId(tenant), tenant_key(tenant), read_at=keys.now())
+    assert keys.get(TenantId("first")) == tenant_key("first")

@@ -122,10 +122,10 @@ async def prepare(database: MongoDatabase) -> None:
             raise _to_be_migrated(work)
         if await lease.take():
             await lease.while_held(lambda: _do(database, _unreported))
-        elif loop.time() > until:
+            return
+        if loop.time() > until:
             raise await _busy(lease)
-        else:
-            await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_PAUSE)
 
 
 async def migrate_at(url: str, report: Report) -> None:

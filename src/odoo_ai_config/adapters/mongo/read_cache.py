@@ -42,6 +42,7 @@ class ReadCache(Generic[K, V]):
         """
         if read_at <= self._cleared_at:
             return
+        self._values.pop(key, None)
         if len(self._values) >= self._most:
             del self._values[next(iter(self._values))]
         self._values[key] = (read_at, value)

@@ -120,9 +120,9 @@ class SqliteMessageSpool(MessageSpool):
         self._limits = limits
         self._file = DatabaseFile(path)
         self._made = False
-        self._connection = self._open_later(_make_tables)
-        # It finds the tables, or there is nothing to count.
-        self._counter = self._open_later(lambda _: None)
+        self._connection = self._open_later(_make_tables, busy_timeout=_BUSY_TIMEOUT)
+        # It finds the tables, or there is nothing to count. The event loop cannot wait for others.
+        self._counter = self._open_later(lambda _: None, busy_timeout=0.0)
         self._lock: int | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._batcher: Batcher[sqlite3.Connection] = Batcher(
@@ -293,10 +293,12 @@ class SqliteMessageSpool(MessageSpool):
             if not finished:
                 self._connection.drop()
 
-    def _open_later(self, prepare: Callable[[sqlite3.Connection], None]) -> FileConnection:
+    def _open_later(
+        self, prepare: Callable[[sqlite3.Connection], None], *, busy_timeout: float
+    ) -> FileConnection:
         return FileConnection(
             self._file,
-            busy_timeout=_BUSY_TIMEOUT,
+            busy_timeout=busy_timeout,
             patient=False,
             cache_kib=_CACHE_KIB,
             prepare=prepare,
