@@ -182,6 +182,7 @@ def _mongo_stores(url: SecretText, location: StoreLocation, *, read_only: bool) 
         require_current,
     )
     from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
+    from odoo_ai_config.adapters.mongo.transaction import rehearse
 
     mongo = open_database(url.reveal(), location.driver, threads=location.threads)
     return Stores(
@@ -195,7 +196,7 @@ def _mongo_stores(url: SecretText, location: StoreLocation, *, read_only: bool) 
         MongoApiKeyStore(mongo),
         MongoAuditLog(mongo),
         partial(require_current if read_only else prepare, mongo),
-        mongo.rehearse_writing,
+        partial(rehearse, mongo),
         partial(migrate_at, url.reveal()),
         close=mongo.close,
     )

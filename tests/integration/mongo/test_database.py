@@ -12,6 +12,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from odoo_ai_config.adapters.mongo.database import SCHEMA, MongoDatabase, open_database
 from odoo_ai_config.adapters.mongo.migration import prepare
 from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, STEPS
+from odoo_ai_config.adapters.mongo.transaction import rehearse
 from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
@@ -81,7 +82,7 @@ async def test_reading_creates_nothing(mongo_uri: str, client_kind: Callable[...
     async with open_client(client_kind, mongo_uri) as client:
         database = MongoDatabase(client, f"test_{uuid4().hex}")
         await database.require_transactions()
-        await database.rehearse_writing()
+        await rehearse(database)
         assert await client.get_database(database.name).list_collection_names() == []
 
 
@@ -89,7 +90,7 @@ async def test_rehearsal_is_taken_back(database: MongoDatabase) -> None:
     await stores_over(database).config.check()
     before = await stored_records(database)
     for _ in range(2):
-        await database.rehearse_writing()
+        await rehearse(database)
     assert await stored_records(database) == before
 
 

@@ -15,6 +15,7 @@ from pymongo.client_options import ClientOptions
 
 from odoo_ai_config.adapters.mongo.database import CALL_SECONDS, Driver
 from odoo_ai_config.adapters.mongo.migration import prepare
+from odoo_ai_config.adapters.mongo.transaction import rehearse
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import everything, key
 from tests.mongo_server import at_url
@@ -77,7 +78,7 @@ async def test_no_option_of_the_url_makes_writes_less_durable(
     loose = "w=1&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
     async with at_url(f"{mongo_uri.rstrip('/')}/test_opening?{loose}", driver) as database:
         await prepare(database)
-        await database.rehearse_writing()
+        await rehearse(database)
         collection = database["documents"]
         assert collection.write_concern.document["w"] == "majority"
         assert collection.write_concern.document["j"] is True

@@ -8,7 +8,6 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
@@ -69,8 +68,6 @@ CLIENT_OPTIONS: Final[Mapping[str, Any]] = {
 CALL_SECONDS: Final = 2.8
 # The server needs hours for an index of a large collection, and answers at its end.
 _PATIENT: Final[Mapping[str, Any]] = {"socketTimeoutMS": None}
-# After a failure it is not worth more.
-_END_SECONDS: Final = 0.2
 # As many as the driver has connections.
 THREADS: Final = 100
 _MALFORMED_URL: Final = (
@@ -159,25 +156,6 @@ class MongoDatabase:
         # A router of a sharded cluster offers transactions too, but names no set.
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise StoreUnusableError(_STANDALONE)
-
-    @translated
-    async def rehearse_writing(self) -> None:
-        """
-        Write in a transaction, and roll it back.
-        """
-        session: Session = await settled(self.client.start_session())
-        try:
-            # Not the defaults of the URL: a transaction reads from the primary only.
-            await settled(
-                session.start_transaction(
-                    write_concern=DURABLE, read_preference=ReadPreference.PRIMARY
-                )
-            )
-            await self["checks"].insert_one({"_id": "rehearsal"}, session=session)
-        finally:
-            # This also ends the transaction.
-            with suppress(PyMongoError):
-                await within(_END_SECONDS, session.end_session)
 
     async def close(self) -> None:
         """

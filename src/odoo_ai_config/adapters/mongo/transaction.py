@@ -31,6 +31,7 @@ from odoo_ai_config.adapters.mongo.driver_errors import (
     is_duplicate,
     is_passing,
     is_silence,
+    translated,
 )
 from odoo_ai_config.application.errors import ContentionError
 
@@ -70,6 +71,26 @@ async def in_transaction(database: MongoDatabase, work: Work[T]) -> T:
     """
     given_up = asyncio.Event()
     return await _uninterrupted(_repeatedly(database, work, _Patience(given_up)), given_up)
+
+
+class _RehearsedError(Exception):
+    """
+    The transaction was a rehearsal, and is rolled back.
+    """
+
+
+@translated
+async def rehearse(database: MongoDatabase) -> None:
+    """
+    Write in a transaction, and roll it back.
+    """
+
+    async def write(session: Session) -> None:
+        await database["checks"].insert_one({"_id": "rehearsal"}, session=session)
+        raise _RehearsedError
+
+    with suppress(_RehearsedError):
+        await in_transaction(database, write)
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, T], given_up: asyncio.Event) -> T:
