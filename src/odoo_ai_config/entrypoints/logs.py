@@ -125,9 +125,13 @@ def _tell_exception(event: EventDict) -> None:
     if error is None:
         return
     parts: list[str] = []
-    while error is not None:
+    told: set[int] = set()
+    # A cause may have been raised again within what it caused: then they name each other.
+    while error is not None and id(error) not in told:
+        told.add(id(error))
         parts[:0] = [*traceback.format_tb(error.__traceback__), f"{type(error).__qualname__}\n"]
-        error = error.__cause__ or error.__context__
+        context = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or context
     event["exception"] = "".join(parts).rstrip()
 
 

@@ -126,6 +126,24 @@ def test_exception_is_told_by_type_and_place_but_not_by_its_message(
     assert CANARY not in str(line) + capsys.readouterr().err
 
 
+def test_exceptions_that_caused_each_other_are_told_once(tmp_path: Path) -> None:
+    cause, effect = ValueError(), RuntimeError()
+    effect.__cause__, cause.__context__ = cause, effect
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        structlog.get_logger().error("unexpected", exc_info=effect)
+    (line,) = lines_of(tmp_path)
+    assert line["exception"] == "ValueError\nRuntimeError"
+
+
+def test_context_that_a_cause_replaces_is_not_told(tmp_path: Path) -> None:
+    error = RuntimeError()
+    error.__context__, error.__suppress_context__ = ValueError(), True
+    with logging_to(folder=tmp_path, level="info", form="json"):
+        structlog.get_logger().error("unexpected", exc_info=error)
+    (line,) = lines_of(tmp_path)
+    assert line["exception"] == "RuntimeError"
+
+
 def test_lines_of_the_standard_library_come_along_without_messages_of_exceptions(
     tmp_path: Path,
 ) -> None:

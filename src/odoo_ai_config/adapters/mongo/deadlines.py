@@ -42,13 +42,16 @@ async def within(seconds: float | None, call: Callable[[], Awaitable[T]]) -> T:
     finally:
         # It ends by the driver's own limits: a cancellation breaks the locks of pymongo.
         if not calling.done():
-            calling.add_done_callback(_forgotten)
+            calling.add_done_callback(forgotten)
     if late:
         raise NetworkTimeout("no answer within the deadline of the call")
     return calling.result()
 
 
-def _forgotten(calling: asyncio.Future[Any]) -> None:
+def forgotten(calling: asyncio.Future[Any]) -> None:
+    """
+    Take note of how *calling* ended, which nobody else asks for; asyncio reports it otherwise.
+    """
     if not calling.cancelled():
         calling.exception()
 

@@ -23,7 +23,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from odoo_ai_config.adapters.mongo.database import DURABLE, MongoDatabase, Record, Session
-from odoo_ai_config.adapters.mongo.deadlines import settled, within
+from odoo_ai_config.adapters.mongo.deadlines import forgotten, settled, within
 from odoo_ai_config.adapters.mongo.driver_errors import (
     COMMIT_UNKNOWN,
     TRANSIENT,
@@ -100,6 +100,7 @@ async def _uninterrupted(work: Coroutine[Any, Any, T], given_up: asyncio.Event) 
     finally:
         if not task.done():
             given_up.set()
+            task.add_done_callback(forgotten)
             await asyncio.wait([task])
 
 
