@@ -47,7 +47,9 @@ _WHERE = f"MongoDB {_MILLISECONDS} ms away"
 
 def working() -> Iterator[Figure]:
     """
-    Credentials events, the receipt of messages, and messages from their receipt to their answer.
+    Credentials events and the receipt of messages.
+
+    On a real replica set also messages from their receipt to their answer.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
@@ -58,6 +60,9 @@ def working() -> Iterator[Figure]:
         )
         found = asyncio.run(_accepted_ms(folder / "accepted", address(uri, _name())))
         yield at_most(f"message accepted in process, {_WHERE}, p50", 25, median(found), "ms")
+        if URI_VARIABLE not in os.environ:
+            # The stand-in handles one command after the other: its own time would be the figure.
+            return
         rates, floors = [], []
         for round_ in range(_ROUNDS):
             floors.append(asyncio.run(_written_barely(uri)))
