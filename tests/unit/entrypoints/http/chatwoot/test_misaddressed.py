@@ -22,6 +22,7 @@ from structlog.testing import capture_logs
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
+from odoo_ai_config.domain.json_types import is_blank
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import sent_by_odoo
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
@@ -278,7 +279,7 @@ def test_unknown_event_without_a_name_of_odoos_is_not_odoos(
 ) -> None:
     known = {"credentials_sync", "mapping_sync", "mapping_delete", "company_metadata_sync"}
     body = {**odd, "event": name, "mapping": {"a": 1}, "source": "website"}
-    assert sent_by_odoo(body) == (name in known or not name.strip())
+    assert sent_by_odoo(body) == (name in known or is_blank(name))
 
 
 @pytest.mark.parametrize("app", App)
