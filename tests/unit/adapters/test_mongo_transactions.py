@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 from pymongo.errors import (
     AutoReconnect,
+    InvalidOperation,
     NetworkTimeout,
     OperationFailure,
     PyMongoError,
@@ -53,13 +54,16 @@ class FailingSession:
         self._commit = commit
         self._until = until
         self.begun = self.written = self.commits = self.aborted = 0
-        self.ended = False
+        self.ended = self.in_transaction = False
 
     async def _fail(self, error: Callable[[], PyMongoError] | None) -> None:
         if error is not None and asyncio.get_running_loop().time() < self._until:
             raise error()
 
     async def start_transaction(self, **_options: object) -> None:
+        if self.in_transaction:
+            raise InvalidOperation("Transaction already in progress")
+        self.in_transaction = True
         self.begun += 1
 
     async def write(self) -> str:
@@ -69,10 +73,13 @@ class FailingSession:
 
     async def commit_transaction(self) -> None:
         self.commits += 1
+        # As the drivers do it: a commit that fails can be repeated, or another transaction begun.
+        self.in_transaction = False
         await self._fail(self._commit)
 
     async def abort_transaction(self) -> None:
         self.aborted += 1
+        self.in_transaction = False
 
     async def end_session(self) -> None:
         self.ended = True
@@ -142,6 +149,21 @@ def test_server_that_does_not_answer_is_asked_once(
     labels = (TRANSIENT, RETRYABLE) if place == "write" else (UNKNOWN, RETRYABLE)
     session = failing(place, lambda: labelled(silence(""), *labels))
     with pytest.raises(silence):
+        run_without_waiting(transacted(session))
+    assert session.begun == 1
+    assert session.ended
+
+
+@pytest.mark.parametrize(("code", "told"), [(246, OperationFailure), (112, ContentionError)])
+def test_transaction_whose_abort_is_not_answered_is_the_last_one(
+    code: int, told: type[Exception]
+) -> None:
+    class Unanswered(FailingSession):
+        async def abort_transaction(self) -> None:
+            await asyncio.Event().wait()
+
+    session = Unanswered(write=lambda: labelled(OperationFailure("", code), TRANSIENT))
+    with pytest.raises(told):
         run_without_waiting(transacted(session))
     assert session.begun == 1
     assert session.ended

@@ -144,7 +144,8 @@ async def _repeatedly(database: MongoDatabase, work: Work[T], patience: _Patienc
                 collided = is_conflict(error)
                 if not collided and not is_passing(error):
                     raise
-                if not await patience.lasts():
+                # A server that did not even answer the abort has this transaction still.
+                if session.in_transaction or not await patience.lasts():
                     if collided:
                         raise ContentionError from error
                     raise
