@@ -19,8 +19,9 @@ from odoo_ai_config.domain.outcomes import Outcome
 
 T = TypeVar("T")
 
-# One of n writers wins each round, so this many may write one document at a time.
-_MAX_ROUNDS: Final = 1000
+# One of the writers of a document wins each round. Nobody waits longer for that, and rounds of
+# those who are gone would keep a slow store from ever serving the others.
+_PATIENCE_SECONDS: Final = 15.0
 _LONGEST_PAUSE: Final = 0.02
 _RECORD_TTL: Final = timedelta(hours=24)
 
@@ -32,9 +33,11 @@ async def commit_decided(
     Commit the changeset of *decide*; decide again if the state changed meanwhile.
 
     Raises:
-        ContentionError: It changed a thousand times.
+        ContentionError: It changed for 15 seconds.
     """
-    for round_ in range(_MAX_ROUNDS):
+    loop = asyncio.get_running_loop()
+    ends_at, round_ = loop.time() + _PATIENCE_SECONDS, 0
+    while loop.time() < ends_at:
         changeset, result = await decide()
         if changeset.empty:
             return result
@@ -42,6 +45,7 @@ async def commit_decided(
             await store.commit(changeset)
         except STATE_CHANGED:
             await asyncio.sleep(min(_LONGEST_PAUSE, round_ / 10_000))
+            round_ += 1
         else:
             return result
     raise ContentionError
@@ -60,7 +64,7 @@ async def commit_once(
 
     Raises:
         IdempotencyKeyReusedError: An earlier request used the key with another body.
-        ContentionError: The state changed a thousand times.
+        ContentionError: The state changed for 15 seconds.
     """
     if claim is None:
         return await commit_decided(store, decide)

@@ -1,34 +1,37 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.state import MemoryState
-from odoo_ai_config.application import commits
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.errors import ContentionError, SealBrokenError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef
 from tests.contract.samples import owner, revision
+from tests.jumping_loop import run_without_waiting
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
 
 
-async def test_state_that_always_moves_on_is_given_up_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(commits, "_MAX_ROUNDS", 20)
+def test_state_that_always_moves_on_is_given_up_on_in_time_however_slow_the_store_is() -> None:
     store = MemoryConfigStore(MemoryState())
     rounds = 0
 
     async def decide() -> tuple[Changeset, None]:
         nonlocal rounds
         rounds += 1
+        await asyncio.sleep(4)
         return Changeset(revisions=(revision(version=7),)), None
 
-    with pytest.raises(ContentionError):
-        await commit_decided(store, decide)
-    assert rounds == 20
+    async def write() -> None:
+        with pytest.raises(ContentionError):
+            await commit_decided(store, decide)
+
+    run_without_waiting(write())
+    assert rounds == 4
 
 
 async def test_empty_changeset_is_not_committed() -> None:

@@ -145,7 +145,9 @@ async def _repeatedly(database: MongoDatabase, work: Work[T], patience: _Patienc
                 if not collided and not is_passing(error):
                     raise
                 # A server that did not even answer the abort has this transaction still.
-                if session.in_transaction or not await patience.lasts():
+                # Motor's types take the property for a method.
+                open_still: Any = session.in_transaction
+                if open_still or not await patience.lasts():
                     if collided:
                         raise ContentionError from error
                     raise
