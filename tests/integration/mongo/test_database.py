@@ -13,13 +13,17 @@ from odoo_ai_config.adapters.mongo.database import SCHEMA, MongoDatabase, open_d
 from odoo_ai_config.adapters.mongo.migration import prepare
 from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, STEPS
 from odoo_ai_config.adapters.mongo.transaction import rehearse
-from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.mongo_stores import stores_over
-from tests.contract.samples import AT, DAY, everything, mapping, message
+from tests.contract.samples import AT, DAY, everything, mapping, message, sighting
 from tests.mongo_server import (
     CLIENTS,
     at_url,
@@ -167,6 +171,20 @@ async def test_database_of_a_newer_version_is_refused(database: MongoDatabase) -
         await at_version(database, len(STEPS))
     assert caught.value.failure is StoreFailure.NEWER_SCHEMA
     assert "newer_schema" in caught.value.advice
+
+
+async def test_database_that_was_removed_under_the_hub_is_told(database: MongoDatabase) -> None:
+    stores = stores_over(database)
+    version = await database[SCHEMA].find_one_and_delete({"_id": "version"})
+    unread = Changeset(sightings=(sighting(),))
+    try:
+        for refused in (stores.config.check(), stores.config.commit(unread)):
+            with pytest.raises(StoreUnavailableError) as caught:
+                await refused
+            assert caught.value.failure is StoreFailure.FILE_REPLACED
+    finally:
+        await database[SCHEMA].insert_one(version)
+    await stores.config.check()
 
 
 async def test_second_start_finds_the_indexes_there(database: MongoDatabase) -> None:

@@ -24,7 +24,11 @@ from odoo_ai_config.adapters.mongo.pruning import (
 )
 from odoo_ai_config.adapters.mongo.read_ahead import end_reading, reading_in
 from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
-from odoo_ai_config.application.errors import TenantKeyChangedError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnavailableError,
+    TenantKeyChangedError,
+)
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.documents.document import Document
@@ -189,4 +193,6 @@ class MongoConfigStore(ConfigStore):
         await self._database["checks"].update_one(
             {"_id": "check"}, {"$inc": {"count": 1}}, upsert=True
         )
-        await require_known(self._database)
+        # A start leaves a version: without one, the database was removed, or is another one.
+        if await require_known(self._database) == 0:
+            raise StoreUnavailableError(StoreFailure.FILE_REPLACED)

@@ -23,7 +23,11 @@ from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.read_cache import ReadCache
 from odoo_ai_config.adapters.mongo.server_clock import ServerClock
 from odoo_ai_config.adapters.mongo.uses import Uses
-from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnavailableError,
+    StoreUnusableError,
+)
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
@@ -200,13 +204,15 @@ class MongoDatabase:
         """
         if session is None:
             return await self._united(places)
-        # From a record that is always there: a transaction does not allow $unionWith.
+        # From a record that a start leaves there: a transaction does not allow $unionWith.
         joins = [
             {"$lookup": {"from": collection, "pipeline": [*pipeline], "as": name}}
             for name, (collection, pipeline) in places.items()
         ]
-        [found] = await self.aggregated(SCHEMA, [{"$match": VERSION}, *joins], session)
-        return {name: found[name] for name in places}
+        records = await self.aggregated(SCHEMA, [{"$match": VERSION}, *joins], session)
+        if not records:
+            raise StoreUnavailableError(StoreFailure.FILE_REPLACED)
+        return {name: records[0][name] for name in places}
 
     async def _united(
         self, places: Mapping[str, tuple[str, Sequence[Record]]]
