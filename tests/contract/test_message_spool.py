@@ -298,6 +298,22 @@ async def test_file_that_others_hold_is_not_waited_for_on_the_event_loop(
     spool.close()
 
 
+async def test_damaged_count_of_what_is_kept_ends_no_request_in_a_search_without_end(
+    path: Path,
+) -> None:
+    spool = SqliteMessageSpool(path, SpoolLimits(TOTAL))
+    await spool.add(arrival(1))
+    with closing(sqlite3.connect(path)) as writer, writer:
+        writer.execute("INSERT INTO shares VALUES ('kept', 1, ?)", (2 * TOTAL,))
+    try:
+        async with asyncio.timeout(20):
+            assert await spool.settle(done=[arrival(1).id], refused={}) == 0
+    finally:
+        # A search without end would keep the file's thread from ending.
+        spool._connection.get().interrupt()
+        spool.close()
+
+
 async def test_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     spool = SqliteMessageSpool(tmp_path / "file" / "spool.db", SpoolLimits(TOTAL))

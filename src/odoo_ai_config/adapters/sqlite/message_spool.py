@@ -201,11 +201,14 @@ class SqliteMessageSpool(MessageSpool):
                 [(code, id_.value) for id_, code in refused.items()],
             )
             dropped = 0
-            while _share(connection, "kept")[1] > self._limits.kept:
-                connection.execute(
+            # The count may be damaged: then there is nothing left to remove.
+            while (
+                _share(connection, "kept")[1] > self._limits.kept
+                and connection.execute(
                     "DELETE FROM arrivals WHERE seq = (SELECT seq FROM arrivals"
                     " WHERE refusal IS NOT NULL ORDER BY at, seq LIMIT 1)"
-                )
+                ).rowcount
+            ):
                 dropped += 1
             return dropped
 
