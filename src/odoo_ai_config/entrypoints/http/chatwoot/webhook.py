@@ -309,6 +309,8 @@ async def _event_in(request: web.Request, raw: bytes) -> ChatwootEvent | None:
         )
     except HttpRefusalError:
         # Only those who may push learn what is wrong with it.
+        if SPOOL in request.app:
+            request.app[SPOOL].require_store()
         await sender_of(request, raw, None)
         raise
     _require_receiver(request, by_odoo=event is None)

@@ -305,6 +305,7 @@ async def test_store_that_is_known_to_be_away_is_not_asked(
     monkeypatch.setattr(type(web.services.receive_message), "__call__", None)
     monkeypatch.setattr(type(web.services.chatwoot_accounts), "access_to", None)
     assert await status_of(web, message(2)) == "spooled"
+    assert await status_of(web, ["not a message"]) == (503, "store_unavailable")
     await look(web)
     assert counted(web, "brought_in") == 0
 
