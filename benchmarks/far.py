@@ -8,8 +8,8 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -58,8 +58,10 @@ def working() -> Iterator[Figure]:
         yield from asyncio.run(
             writing_to(uri, folder / "events", _EVENTS, rounds=_ROUNDS, where=_WHERE)
         )
-        found = asyncio.run(_accepted_ms(folder / "accepted", address(uri, _name())))
-        yield at_most(f"message accepted in process, {_WHERE}, p50", 25, median(found), "ms")
+        found = median(asyncio.run(_accepted_ms(folder / "accepted", address(uri, _name()))))
+        floor = median(asyncio.run(_accepted_barely_ms(uri)))
+        remark = f"{found - floor:.1f} ms more than a script that sends as many commands"
+        yield at_most(f"message accepted in process, {_WHERE}, p50", 25, found, "ms", remark)
         if URI_VARIABLE not in os.environ:
             # The stand-in handles one command after the other: its own time would be the figure.
             return
@@ -102,15 +104,26 @@ async def _accepted_ms(folder: Path, url: str) -> list[float]:
         return found[_MESSAGES // 2 :]
 
 
+async def _accepted_barely_ms(uri: str) -> list[float]:
+    """
+    Milliseconds of a script that reads one record and makes the writes of the hub.
+    """
+    async with _script(uri) as script:
+        found = []
+        for number in range(_MESSAGES):
+            start = perf_counter()
+            await script.look(number)
+            await script.accept(number)
+            found.append((perf_counter() - start) * 1000)
+        return found[_MESSAGES // 2 :]
+
+
 async def _written_barely(uri: str) -> float:
     """
     Messages per second of a script that makes the writes of the hub, and reads nothing.
     """
-    client: Client = AsyncIOMotorClient(uri)
-    name = _name()
-    try:
-        await prepare(MongoDatabase(client, name))
-        script, numbers = _Script(client, name), count()
+    async with _script(uri) as script:
+        numbers = count()
 
         async def work() -> None:
             for _ in range(_MESSAGES // _AT_ONCE):
@@ -119,9 +132,22 @@ async def _written_barely(uri: str) -> float:
         start = perf_counter()
         await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
         return next(numbers) / (perf_counter() - start)
+
+
+@asynccontextmanager
+async def _script(uri: str) -> AsyncIterator[_Script]:
+    client: Client = AsyncIOMotorClient(uri)
+    name = _name()
+    try:
+        await prepare(MongoDatabase(client, name))
+        yield _Script(client, name)
     finally:
         await client.drop_database(name)
         client.close()
+
+
+def _text(name: str) -> Record:
+    return {"fingerprint": name, "key_id": "k", "envelope": secrets.token_bytes(_SEALED)}
 
 
 class _Script:
@@ -129,14 +155,19 @@ class _Script:
         self._client = client
         self._name = name
 
-    async def message(self, number: int) -> None:
+    async def look(self, number: int) -> None:
         """
-        One message of a conversation of its own: stored, claimed, answered, done.
+        Read the mark of a message.
+        """
+        await self._client[self._name]["marks"].find_one({"_id": f"d/msg_{number}"})
+
+    async def accept(self, number: int) -> None:
+        """
+        Store one message of a conversation of its own.
         """
         id_, conversation = f"msg_{number}", f"1/{number}"
-        place = {"_id": id_}
         record = {"_id": id_, "revision": 1, "open": True, "conversation": conversation}
-        text = {"fingerprint": id_, "key_id": "k", "envelope": secrets.token_bytes(_SEALED)}
+        text = _text(id_)
         ready = {"ready": "tenant", "due_at": number, "arrival": number, "stage": "queued"}
         holder = {"holder": {"tenant": "tenant", "domain": "default"}}
         stored = {**record, **ready, **holder, "sealed": {"body": text}}
@@ -154,9 +185,20 @@ class _Script:
                 namespace=self._in("key_uses"),
             ),
         )
+
+    async def message(self, number: int) -> None:
+        """
+        One message of a conversation of its own: stored, claimed, answered, done.
+        """
+        await self.accept(number)
+        id_, conversation = f"msg_{number}", f"1/{number}"
+        place = {"_id": id_}
         messages = self._client[self._name]["messages"]
         await messages.find_one_and_update(place, {"$inc": {"revision": 1}})
-        answered = {"$set": {"stage": "answered", "sealed.answer": text}, "$inc": {"revision": 1}}
+        answered = {
+            "$set": {"stage": "answered", "sealed.answer": _text(id_)},
+            "$inc": {"revision": 1},
+        }
         await self._write(
             UpdateOne(place, answered, namespace=self._in("messages")),
             InsertOne({"_id": conversation, "revision": 1}, self._in("conversation_states")),

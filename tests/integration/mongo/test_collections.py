@@ -19,8 +19,8 @@ from tests.stand_ins.clock import ManualClock
 from tests.unit.application.memory_hub import ANYBODY
 
 KEY = collection_key()
-# A push of this many takes longer than short transactions wait for each other.
-MANY = 1_500
+# More than one command writes, so that each push keeps the others waiting for a while.
+MANY = 400
 
 
 @pytest.fixture
