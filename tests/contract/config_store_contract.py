@@ -35,6 +35,7 @@ from tests.contract.samples import (
     everything,
     key,
     mapping,
+    owner,
     request_record,
     revision,
     secret,
@@ -90,6 +91,36 @@ class CommitContract(StoreContract):
         assert tuple(await stores.audit.entries()) == changes.audit
         assert tuple(await stores.api_keys.api_keys()) == changes.api_keys
         assert tuple(await stores.addresses.addresses()) == changes.addresses
+
+    async def test_all_values_of_an_erased_place_go_with_the_commit(self, stores: Stores) -> None:
+        neighbours = [
+            secret(ref="odoo_2"),
+            secret(ref="odo"),
+            secret("other"),
+            secret(domain="sales"),
+        ]
+        old = [secret(number=1), secret(number=2)]
+        await stores.config.commit(
+            Changeset(
+                revisions=(credentials(1, odoo=1),),
+                new_tenant_key=tenant_key(),
+                secrets=(*old, *neighbours),
+            )
+        )
+        refused = Changeset(revisions=(credentials(3),), erased=(old[0].context,))
+        with pytest.raises(RevisionConflictError):
+            await stores.config.commit(refused)
+        new = secret(number=3)
+        erased = Changeset(
+            revisions=(credentials(2, odoo=3),), erased=(old[0].context,), secrets=(new,)
+        )
+        assert set((await stores.secrets.stored_in(owner()))[new.context.ref]) == {
+            one.fingerprint for one in old
+        }
+        await stores.config.commit(erased)
+        for stored in (*old, new, *neighbours):
+            found = await stores.secrets.sealed(stored.context, stored.fingerprint)
+            assert found == (None if stored in old else stored)
 
     async def test_empty_changeset_does_nothing(self, stores: Stores) -> None:
         await stores.config.commit(everything())

@@ -18,6 +18,7 @@ from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.documents.writing import (
     DocumentWrite,
+    DocumentWriter,
     PatchDocument,
     PublishDocument,
     RollBackDocument,
@@ -33,7 +34,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
-from tests.contract.samples import AT, api_key, owner
+from tests.contract.samples import AT, api_key, owner, rules_over
 from tests.contract.stores import StoreContract, Stores
 from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.yaml_codec import JsonYamlCodec
@@ -98,9 +99,11 @@ class Writes:
         writer = CredentialsWriter(
             Sealer(stores.secrets, MemorySecretVault()), yaml, MemoryOldCipher()
         )
-        self._publish = PublishDocument(stores.config, writer, yaml, clock)
-        self._patch = PatchDocument(stores.config, writer, clock)
-        self._roll_back = RollBackDocument(stores.config, writer, clock)
+        rules = rules_over(stores.config)
+        documents = DocumentWriter(stores.config, rules, clock)
+        self._publish = PublishDocument(documents, writer, yaml)
+        self._patch = PatchDocument(documents, writer)
+        self._roll_back = RollBackDocument(documents, writer)
         self._stores = stores
         self._area = area
 
@@ -108,23 +111,33 @@ class Writes:
         request = DocumentWrite(self._area.document(kind), CALLER)
         return (await self._publish(request, text=json.dumps(body))).outcome
 
-    async def take(self, step: Step) -> tuple[Outcome, set[str]]:
+    async def take(self, step: Step) -> tuple[Outcome, set[str], set[str]]:
         """
-        What *step* did, and the references that it speaks of.
+        What *step* did, the references that it speaks of, and those whose values are gone.
         """
         body: JsonObject = {"credentials": step.members}
         request = DocumentWrite(self._area.document(CREDENTIALS), CALLER)
         if step.way == "post":
-            return await self.publish(CREDENTIALS, body), {*step.told}
+            return await self.publish(CREDENTIALS, body), {*step.told}, set()
         before = await self.sealed()
         if step.way == "patch":
             outcome = (await self._patch(request, patch=body)).outcome
             silent = before.keys() if step.members is None else step.members.keys()
-            return outcome, {*step.told, *(before.keys() - silent)}
+            return outcome, {*step.told, *(before.keys() - silent)}, set()
         history = await self._stores.config.history(request.key)
         target = history[step.version % len(history)]
+        stored = await self.stored()
         outcome = (await self._roll_back(request, version=target.version)).outcome
-        return outcome, {*section(target.document.body)}
+        named = section(target.document.body)
+        return (
+            outcome,
+            {*named},
+            {ref for ref in named if named[ref] not in stored.get(ref, set())},
+        )
+
+    async def stored(self) -> dict[str, set[Json]]:
+        found = await self._stores.secrets.stored_in(self._area)
+        return {str(ref): {mark.mask for mark in marks} for ref, marks in found.items()}
 
     async def sealed(self) -> dict[str, Json]:
         where = self._area.document(CREDENTIALS)
@@ -155,6 +168,14 @@ class CredentialsContract(StoreContract):
         first={"a": "one"},
         writes=[(CONFIG, {"b"}), Step("post", {"b": "two"}), Step("rollback", version=1)],
     )
+    @example(
+        first={"a": "one"},
+        writes=[
+            Step("post", {"a": None}),
+            Step("post", {"a": "two"}),
+            Step("rollback", version=2),
+        ],
+    )
     async def test_only_an_explicit_removal_loses_a_value_that_a_document_names(
         self,
         stores: Stores,
@@ -172,8 +193,11 @@ class CredentialsContract(StoreContract):
                 names[kind] = named
                 assert await hub.sealed() == before
                 continue
-            outcome, spoken_of = await hub.take(write)
-            after = await hub.sealed()
+            outcome, spoken_of, gone = await hub.take(write)
+            after, stored = await hub.sealed(), await hub.stored()
+            # What it names is there, and what it does not name is gone.
+            assert stored.keys() == after.keys()
+            assert all(mask in stored[ref] for ref, mask in after.items())
             wanted = before.keys() & set().union(*names.values())
             assert wanted - write.removed <= after.keys()
             assert not write.removed & after.keys()
@@ -183,4 +207,5 @@ class CredentialsContract(StoreContract):
             assert told == {
                 *(("kept_credential", f"credentials.{ref}") for ref in kept),
                 *(("old_mark_dropped", f"credentials.{ref}") for ref in write.unmarked),
+                *(("erased_credential", f"credentials.{ref}") for ref in gone),
             }

@@ -20,7 +20,11 @@ from odoo_ai_config.application.collections import SyncCollection
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.documents.sync import SyncCompanyMetadata, SyncCredentials
-from odoo_ai_config.application.documents.writing import DocumentWrite, PublishDocument
+from odoo_ai_config.application.documents.writing import (
+    DocumentWrite,
+    DocumentWriter,
+    PublishDocument,
+)
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.collections import PRODUCTS, CollectionKey, CollectionSync, Item
@@ -36,7 +40,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantArea,
 )
 from odoo_ai_config.domain.outcomes import ItemCounts, Outcome
-from tests.contract.samples import AT, DAY, MINUTE, mapping, owner, revision
+from tests.contract.samples import AT, DAY, MINUTE, mapping, owner, revision, rules_over
 from tests.contract.stores import StoreContract, Stores
 from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.yaml_codec import JsonYamlCodec
@@ -97,7 +101,8 @@ class EventOrderContract(StoreContract):
     @settings(max_examples=25, suppress_health_check=SHARED)
     async def test_newest_credentials_stay(self, stores: Stores, events: list[int]) -> None:
         where, writer = a_tenant(), writer_over(stores)
-        sync = SyncCredentials(stores.config, writer, JsonYamlCodec(), ManualClock(AT))
+        rules = rules_over(stores.config)
+        sync = SyncCredentials(stores.config, writer, rules, JsonYamlCodec(), ManualClock(AT))
 
         async def send(number: int, at: timedelta | None) -> Outcome:
             said = CredentialsSync(
@@ -125,7 +130,8 @@ class EventOrderContract(StoreContract):
     async def test_newest_description_stays(self, stores: Stores, events: list[int]) -> None:
         where, writer, clock = a_tenant(), writer_over(stores), ManualClock(AT)
         sync = SyncCompanyMetadata(stores.config, writer, clock)
-        publish = PublishDocument(stores.config, writer, JsonYamlCodec(), clock)
+        documents = DocumentWriter(stores.config, rules_over(stores.config), clock)
+        publish = PublishDocument(documents, writer, JsonYamlCodec())
         place = where.document(METADATA)
 
         async def send(number: int, at: timedelta | None) -> Outcome:

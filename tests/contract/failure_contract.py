@@ -37,6 +37,7 @@ from tests.contract.samples import (
     key,
     mapping,
     message,
+    owner,
     request_record,
     revision,
     secret,
@@ -76,6 +77,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "config.tenants": lambda stores: stores.config.tenants(),
     "config.spellings": lambda stores: stores.config.spellings(ACME),
     "config.keys": lambda stores: stores.config.keys(),
+    "config.retentions": lambda stores: stores.config.retentions(),
     "config.rewrite": lambda stores: stores.config.rewrite(revision(), Document.of({})),
     "config.idempotency_record": lambda stores: stores.config.idempotency_record(
         IdempotencyKey("caller", "d1")
@@ -106,6 +108,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "secrets.sealing_key": lambda stores: stores.secrets.sealing_key(ACME),
     "secrets.tenant_key": lambda stores: stores.secrets.tenant_key(ACME, "k1"),
     "secrets.sealed": lambda stores: stores.secrets.sealed(secret().context, secret().fingerprint),
+    "secrets.stored_in": lambda stores: stores.secrets.stored_in(owner()),
     "secrets.master_ids": lambda stores: stores.secrets.master_ids(),
     "secrets.keys_not_wrapped_by": lambda stores: stores.secrets.keys_not_wrapped_by(
         "m2", limit=5

@@ -1127,6 +1127,31 @@ class InboxPruneContract(StoreContract):
         assert await stores.inbox.prune(before=LATER + timedelta(microseconds=1)) == 1
         assert await stores.inbox.find(message().id) is None
 
+    async def test_messages_of_a_tenant_may_be_kept_for_another_time(self, stores: Stores) -> None:
+        done = [
+            evolve(
+                message(f"message-{tenant}-{minute}", f"{number}{minute}", tenant=tenant),
+                stage=stage,
+                due_at=None,
+                updated_at=AT + minute * MINUTE,
+            )
+            for number, tenant in enumerate(["long", "short", "usual"])
+            for minute, stage in enumerate(
+                [Stage.DONE, Stage.IGNORED, Stage.DISCARDED, Stage.DEAD]
+            )
+        ]
+        await put(stores, *done)
+        own = {TenantId("long"): AT, TenantId("short"): AT + DAY}
+        assert await stores.inbox.prune(before=AT + MINUTE, own=own) == 3 + 1
+        left = {message.id.value for message in await stores.inbox.page(list(Stage), limit=99)}
+        assert left == {one.id.value for one in done} - {
+            "message-short-0",
+            "message-short-1",
+            "message-short-2",
+            "message-usual-0",
+        }
+        assert await stores.inbox.prune(before=AT + MINUTE, own=own) == 0
+
     async def test_pruned_message_is_received_again(self, stores: Stores) -> None:
         done = message().done(at=SOON)
         await put(stores, message(), done)

@@ -13,7 +13,7 @@ from attrs import evolve
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
-from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
+from odoo_ai_config.domain.identifiers import CREDENTIALS, RETENTION, TenantId
 from odoo_ai_config.domain.json_types import Json
 from tests.contract.samples import (
     AT,
@@ -25,6 +25,7 @@ from tests.contract.samples import (
     fingerprint,
     key,
     mapping,
+    owner,
     request_record,
     revision,
     secret,
@@ -234,10 +235,70 @@ class PruneContract(StoreContract):
             Changeset(revisions=(living,), new_tenant_key=tenant_key(), secrets=(secret(),)),
             Changeset(revisions=(deleted(living),)),
         )
-        assert await stores.config.prune(RetentionPolicy(), now=NOW) == PruneReport()
-        report = await stores.config.prune(KEEP_ONE, now=NOW)
+        while_kept = RetentionPolicy(credentials=DAY)
+        assert await stores.config.prune(while_kept, now=NOW) == PruneReport()
+        kept = evolve(KEEP_ONE, credentials=DAY)
+        report = await stores.config.prune(kept, now=NOW)
         assert report == PruneReport(revisions=1, secrets=1)
         assert await stores.secrets.sealed(secret().context, secret().fingerprint) is None
+
+    async def test_values_of_a_deleted_reference_are_kept_as_long_as_the_policy_says(
+        self, stores: Stores
+    ) -> None:
+        first, last = credentials(1, odoo=1, redis=7), credentials(4, redis=7)
+        versions = (
+            first,
+            evolve(credentials(2, odoo=2, redis=7), updated_at=AT + DAY),
+            evolve(credentials(3, redis=7), updated_at=AT + 2 * DAY),
+            evolve(last, updated_at=AT + 3 * DAY),
+        )
+        sealed = [secret(number=1), secret(number=2), secret(ref="redis", number=7)]
+        await write(stores, Changeset(new_tenant_key=tenant_key(), secrets=tuple(sealed)))
+        await write(stores, *(Changeset(revisions=(one,)) for one in versions))
+        policy = RetentionPolicy(credentials=10 * DAY)
+        before = timedelta(microseconds=1)
+        report = await stores.config.prune(policy, now=AT + 12 * DAY - before)
+        assert report == PruneReport()
+        assert await stores.config.prune(policy, now=AT + 12 * DAY) == PruneReport(secrets=2)
+        left = await stores.secrets.stored_in(owner())
+        assert {str(ref): set(marks) for ref, marks in left.items()} == {"redis": {fingerprint(7)}}
+
+    async def test_tenant_may_have_a_policy_of_its_own(self, stores: Stores) -> None:
+        for tenant in ("long", "short", "usual"):
+            for version in range(1, 4):
+                await write(
+                    stores,
+                    Changeset(
+                        revisions=(credentials(version, tenant=tenant, odoo=version),),
+                        mappings=(mapping(tenant, version=version, tenant=tenant),),
+                        secrets=(secret(tenant, number=version),),
+                    ),
+                )
+            gone = evolve(credentials(4, tenant=tenant), updated_at=AT)
+            await write(stores, Changeset(revisions=(gone,)))
+        own = {
+            TenantId("long"): RetentionPolicy(credentials=DAY),
+            TenantId("short"): RetentionPolicy(keep=1),
+            TenantId("new"): RetentionPolicy(keep=1),
+        }
+        report = await stores.config.prune(RetentionPolicy(keep=2), own=own, now=NOW)
+        assert report == PruneReport(revisions=3 + 2, mapping_revisions=2 + 1, secrets=3 + 3)
+        left = {"long": 4, "short": 1, "usual": 2}
+        for tenant, count in left.items():
+            assert len(await stores.config.history(key(tenant, kind=CREDENTIALS))) == count
+            assert len(await stores.secrets.stored_in(owner(tenant))) == (tenant == "long")
+        changes = await stores.channels.history(key=mapping("long", tenant="long").mapping.key)
+        assert len(changes) == 3
+        assert await stores.config.prune(RetentionPolicy(), own=own, now=NOW) == PruneReport()
+
+    async def test_tenants_with_a_policy_of_their_own_are_found(self, stores: Stores) -> None:
+        await self.neighbours(stores)
+        wanted = [revision(key(f"t{number}", kind=RETENTION)) for number in range(5)]
+        gone = deleted(wanted[2])
+        await write(stores, Changeset(revisions=tuple(wanted)), Changeset(revisions=(gone,)))
+        first = await stores.config.retentions(limit=2)
+        assert list(first) == wanted[:2]
+        assert list(await stores.config.retentions(after=first[-1].key.tenant)) == wanted[3:]
 
     async def test_pruned_value_can_be_sealed_again(self, stores: Stores) -> None:
         await write(stores, Changeset(new_tenant_key=tenant_key(), secrets=(secret(),)))

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
 
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.retention import RetentionRules
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address, AddressUse, Feed, RecordKind
 from odoo_ai_config.domain.changes import (
@@ -50,7 +52,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     TenantKey,
 )
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
-from odoo_ai_config.domain.documents.revisions import Revision, tombstone
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision, tombstone
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
@@ -75,6 +77,7 @@ from odoo_ai_config.domain.messages.inbox import (
     body_context,
 )
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.retention import Retention
 
 # In the future of every machine: a store that expires records by its own clock must keep these.
 # Microseconds, because a store has to keep them.
@@ -105,6 +108,13 @@ def revision(
 ) -> Revision:
     document = Document.of(body or {"version": version}, authored)
     return Revision(where or key(), version, document, AT, at, author)
+
+
+def rules_over(store: ConfigStore, kept: Retention | None = None) -> RetentionRules:
+    """
+    Rules that keep everything but the values of deleted credentials, or *kept*.
+    """
+    return RetentionRules(store, kept or Retention(RetentionPolicy(), None))
 
 
 def deleted(current: Revision) -> Revision:

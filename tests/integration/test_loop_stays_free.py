@@ -226,6 +226,9 @@ def on_yaml(size: int) -> Iterator[Attack]:
     event = credentials_event(odoo_password="p", yaml_content=texts["config"])
     yield Attack("POST /odoo-webhook", encoded(**event), reaches=True)
     yield Attack("GET /v1/tenants/{tenant}/{domain}/credentials/{ref}", reaches=True)
+    yield Attack("DELETE /v1/tenants/{tenant}/{domain}/credentials/{ref}", reaches=True)
+    yield Attack("PUT /v1/tenants/{tenant}/retention", texts["config"].encode(), reaches=True)
+    yield Attack("GET /v1/tenants/{tenant}/retention", reaches=True)
 
 
 def known_of(number: int) -> str:

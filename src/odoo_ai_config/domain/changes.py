@@ -22,7 +22,7 @@ from odoo_ai_config.domain.channels.mapping import (
 )
 from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.conversations.state import Sighting
-from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
+from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import TenantId, matches
 from odoo_ai_config.domain.messages.inbox import InboxMessage
@@ -75,6 +75,7 @@ class AuditAction(enum.Enum):
     """
 
     CREDENTIAL_READ = "credential_read"
+    CREDENTIAL_DELETED = "credential_deleted"
     CHANNEL_CHANGED = "channel_changed"
     CHANNEL_MOVED = "channel_moved"
     ACCOUNT_ENTERED = "account_entered"
@@ -202,6 +203,8 @@ class Changeset:
         mapping_state: The version of the whole mapping that the decision relies on (`state_of`).
         secrets: Newly sealed values. A value that is already stored under the same reference
             and fingerprint stays as it is.
+        erased: Places whose sealed values go, all but those in *secrets*. The texts of a message
+            go with the state of it that names none.
         sealed_under: The data key of *secrets*. Only its id counts: the key stays the same when
             another master key wraps it.
         collections: At most one change for each collection.
@@ -219,6 +222,7 @@ class Changeset:
     claim: ChannelClaim | None = None
     mapping_state: int | None = None
     secrets: tuple[SealedSecret, ...] = ()
+    erased: tuple[SealContext, ...] = ()
     new_tenant_key: TenantKey | None = None
     sealed_under: TenantKey | None = None
     collections: tuple[CollectionChange, ...] = ()
@@ -242,7 +246,7 @@ class Changeset:
         """
         Number of rows to write, counting only the kinds that may be very many.
         """
-        rows = len(self.mappings) + len(self.secrets) + len(self.audit)
+        rows = len(self.mappings) + len(self.secrets) + len(self.erased) + len(self.audit)
         for change in self.collections:
             rows += len(change.items) + len(change.removed)
         return rows

@@ -148,6 +148,7 @@ CREDENTIALS: Final = DocumentKind("credentials")
 METADATA: Final = DocumentKind("metadata")
 CREWS: Final = DocumentKind("crews")
 PAUSES: Final = DocumentKind("pauses")
+RETENTION: Final = DocumentKind("retention")
 
 
 @frozen(order=True)

@@ -65,6 +65,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.crews import CrewKind
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
+from odoo_ai_config.domain.retention import Retention
 from odoo_ai_config.entrypoints.numbers import NumberReader
 from odoo_ai_config.entrypoints.settings import Settings, StoreLocation
 from odoo_ai_config.entrypoints.wiring import Policies, Ports, build_services
@@ -240,10 +241,14 @@ def _policies(settings: Settings, clock: Clock) -> Policies:
         ),
         retries=RetryPolicy(attempts=settings.delivery_attempts),
         lease=timedelta(seconds=settings.lease_seconds),
-        retention=RetentionPolicy(
-            keep=settings.keep_versions or None, max_age=_days(settings.keep_days)
+        retention=Retention(
+            RetentionPolicy(
+                keep=settings.keep_versions or None,
+                max_age=_days(settings.keep_days),
+                credentials=timedelta(days=settings.keep_deleted_credentials_days),
+            ),
+            messages=_days(settings.keep_messages_days),
         ),
-        messages_kept=_days(settings.keep_messages_days),
         answer_rules=AnswerRules(history=settings.history_messages),
         numbers=NumberReader(settings.default_country),
         spool_kept=timedelta(hours=settings.spool_hours),

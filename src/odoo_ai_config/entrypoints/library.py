@@ -61,6 +61,7 @@ from odoo_ai_config.domain.messages.answers import Answer, said
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.reconciliation import ExpectedArea
+from odoo_ai_config.domain.retention import Retention
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
@@ -409,6 +410,36 @@ class Hub:
         return await self.services.reveal_credential(
             _owner(tenant, domain), CredentialRef(ref), caller=self.caller
         )
+
+    async def delete_credential(self, tenant: str, domain: str, ref: str) -> Outcome:
+        """
+        Delete a credential with all its values; a rollback does not bring them back.
+
+        Raises:
+            CredentialNotFoundError: No value is sealed under *ref*.
+        """
+        return await self.services.delete_credential(
+            _owner(tenant, domain), CredentialRef(ref), caller=self.caller
+        )
+
+    async def retention(self, tenant: str) -> Retention:
+        """
+        How long the hub keeps what it stores of a tenant.
+        """
+        kept, _ = await self.services.tenant_retention(TenantId(tenant), caller=self.caller)
+        return kept
+
+    async def set_retention(self, tenant: str, **numbers: int) -> Retention:
+        """
+        Keep of a tenant what *numbers* say, and all else as the settings of the hub say.
+
+        They are those of a ``retention`` document: ``versions``, ``version_days``,
+        ``message_days`` and ``deleted_credential_days``. Without any, the settings hold.
+        """
+        kept, _ = await self.services.tenant_retention.set(
+            TenantId(tenant), numbers, caller=self.caller
+        )
+        return kept
 
     async def route(
         self,

@@ -31,6 +31,7 @@ from odoo_ai_config.application.collections import ReadCollection, SyncCollectio
 from odoo_ai_config.application.conversations.pausing import PauseConversation, PauseTenant
 from odoo_ai_config.application.conversations.reading import ExplainSilence, ListConversations
 from odoo_ai_config.application.conversations.silence import SilenceCheck
+from odoo_ai_config.application.credentials.deleting import DeleteCredential
 from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.credentials.rotation import (
     CheckKeyRing,
@@ -46,6 +47,7 @@ from odoo_ai_config.application.documents.reading import ListDocuments, ReadDocu
 from odoo_ai_config.application.documents.sync import SyncCompanyMetadata, SyncCredentials
 from odoo_ai_config.application.documents.writing import (
     DeleteDocument,
+    DocumentWriter,
     PatchDocument,
     PublishDocument,
     RollBackDocument,
@@ -86,14 +88,19 @@ from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.reconciliation import Reconcile
-from odoo_ai_config.application.retention import PruneHistory, PruneMessages
+from odoo_ai_config.application.retention import (
+    PruneHistory,
+    PruneMessages,
+    RetentionRules,
+    TenantRetention,
+)
 from odoo_ai_config.application.tenants import ListTenants
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.conversations.answering import DEFAULT_RULES, AnswerRules
-from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.messages.retrying import RetryPolicy
+from odoo_ai_config.domain.retention import Retention
 from odoo_ai_config.entrypoints.numbers import NumberReader
 
 
@@ -137,8 +144,7 @@ class Policies:
         chatwoot: How to reach Chatwoot for accounts that have no settings of their own.
         retries: When a failed delivery is tried again.
         lease: How long a process may hold a message that it delivers.
-        retention: Which old versions may be removed.
-        messages_kept: How long finished messages are kept; None forever.
+        retention: What is kept how long, of tenants that do not want it otherwise.
         spool_kept: How long an arrival stays in the spool.
         numbers: How the numbers that people type are understood.
         answer_rules: When the AI answers where a tenant does not say otherwise.
@@ -148,8 +154,7 @@ class Policies:
     chatwoot: ChatwootAccess = field(factory=ChatwootAccess)
     retries: RetryPolicy = field(factory=RetryPolicy)
     lease: timedelta
-    retention: RetentionPolicy = field(factory=RetentionPolicy)
-    messages_kept: timedelta | None
+    retention: Retention
     numbers: NumberReader = field(factory=NumberReader)
     answer_rules: AnswerRules = DEFAULT_RULES
     spool_kept: timedelta = timedelta(hours=24)
@@ -173,6 +178,7 @@ class Services:
     compare_revisions: CompareRevisions
     create_address: CreateAddress
     create_api_key: CreateApiKey
+    delete_credential: DeleteCredential
     delete_document: DeleteDocument
     deliver_message: DeliverMessage
     discard_message: DiscardMessage
@@ -218,6 +224,7 @@ class Services:
     sync_credentials: SyncCredentials
     sync_mapping: SyncMapping
     tell_people: TellPeople
+    tenant_retention: TenantRetention
     write_mapping: WriteMapping
 
 
@@ -229,6 +236,8 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     channels, inbox = ports.channels, ports.inbox
     secrets, vault, spool = ports.secrets, ports.vault, ports.spool
     sealer = Sealer(secrets, vault)
+    retention = RetentionRules(store, policies.retention)
+    documents = DocumentWriter(store, retention, clock)
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
     crews = CrewLookup(store, sealer, policies.answer_rules)
@@ -250,10 +259,11 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         ),
         check_key_ring=CheckKeyRing(secrets, vault),
         compare_mapping=CompareMapping(channels),
-        compare_revisions=CompareRevisions(store, ports.yaml),
+        compare_revisions=CompareRevisions(store, secrets, ports.yaml),
         create_address=CreateAddress(store, ports.tokens, clock),
         create_api_key=CreateApiKey(store, ports.tokens, clock),
-        delete_document=DeleteDocument(store, clock),
+        delete_credential=DeleteCredential(store, retention, clock),
+        delete_document=DeleteDocument(documents),
         deliver_message=DeliverMessage(
             writer,
             CrewAsking(
@@ -284,16 +294,16 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         list_messages=ListMessages(inbox),
         list_tenants=ListTenants(store),
         open_address=OpenAddress(store, ports.addresses, clock),
-        patch_document=PatchDocument(store, credentials, clock),
+        patch_document=PatchDocument(documents, credentials),
         pause_conversation=PauseConversation(store, conversations, inbox, clock),
         pause_tenant=PauseTenant(store, channels, clock),
-        prune_history=PruneHistory(store, clock, policies.retention),
-        prune_messages=PruneMessages(inbox, conversations, clock, policies.messages_kept),
-        publish_document=PublishDocument(store, credentials, ports.yaml, clock),
+        prune_history=PruneHistory(store, clock, retention),
+        prune_messages=PruneMessages(inbox, conversations, clock, retention),
+        publish_document=PublishDocument(documents, credentials, ports.yaml),
         read_audit_trail=ReadAuditTrail(ports.audit, channels),
         read_chatwoot_accounts=ReadChatwootAccounts(store),
         read_collection=ReadCollection(store, ports.collections),
-        read_document=ReadDocument(store),
+        read_document=ReadDocument(store, secrets),
         read_mapping=ReadMapping(channels),
         read_mapping_history=ReadMappingHistory(channels),
         read_message=ReadMessage(store, inbox, texts, clock),
@@ -316,17 +326,17 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         revoke_api_key=RevokeApiKey(
             store, ports.api_keys, ports.addresses, ports.revoked_keys, clock
         ),
-        roll_back_document=RollBackDocument(store, credentials, clock),
+        roll_back_document=RollBackDocument(documents, credentials),
         roll_back_mapping=RollBackMapping(store, channels, clock),
         rotate_master_key=RotateMasterKey(secrets, vault, store, clock),
         rotate_tenant_key=RotateTenantKey(secrets, vault, store, clock),
         seal_stored_secrets=SealStoredSecrets(store, credentials, clock),
-        set_chatwoot_account=SetChatwootAccount(store, sealer, accounts, clock),
+        set_chatwoot_account=SetChatwootAccount(store, sealer, accounts, retention, clock),
         simulate_mapping=SimulateMapping(store, channels, clock),
         spool_arrival=None if spool is None else SpoolArrival(spool, vault, ports.tokens),
         sync_collection=SyncCollection(store, ports.collections, clock),
         sync_company_metadata=SyncCompanyMetadata(store, credentials, clock),
-        sync_credentials=SyncCredentials(store, credentials, ports.yaml, clock),
+        sync_credentials=SyncCredentials(store, credentials, retention, ports.yaml, clock),
         sync_mapping=SyncMapping(store, channels, clock),
         tell_people=TellPeople(
             store,
@@ -339,5 +349,6 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             clock,
             work_signal,
         ),
+        tenant_retention=TenantRetention(retention, store, clock),
         write_mapping=WriteMapping(store, channels, clock),
     )

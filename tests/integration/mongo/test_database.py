@@ -110,6 +110,7 @@ async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> 
         ("addresses", "revoked"): False,
         ("documents", "of_tenant"): False,
         ("documents", "spelling"): False,
+        ("documents", "retention"): False,
         ("revisions", "version"): True,
         ("mappings", "of_tenant"): False,
         ("mappings", "presence"): False,

@@ -28,10 +28,19 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.changes import Changeset
-from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.credentials.secrets import SealedSecret, SecretText
 from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.identifiers import CredentialRef
-from tests.contract.samples import AT, key, mapping, owner, revision
+from tests.contract.samples import (
+    AT,
+    fingerprint,
+    key,
+    mapping,
+    owner,
+    revision,
+    rules_over,
+    secret,
+)
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
 from tests.key_rings import fixed_ring
@@ -429,6 +438,7 @@ async def test_no_secret_is_found_in_the_bytes_of_the_file(path: Path, stores: S
             JsonYamlCodec(),
             MemoryOldCipher(),
         ),
+        rules_over(stores.config),
         JsonYamlCodec(),
         ManualClock(AT),
     )
@@ -474,3 +484,23 @@ async def test_negative_sequence_of_an_older_version_is_read_as_zero(path: Path)
         [kept] = await stores.channels.mappings()
         [routed] = await stores.channels.table_for()
         assert (kept.mapping.sequence, routed.sequence) == (0, 0)
+
+
+async def test_erased_value_is_not_found_in_the_bytes_of_the_closed_file(path: Path) -> None:
+    places = [secret(ref=f"ref{number}").context for number in range(400)]
+    sealed = [
+        SealedSecret(place, fingerprint(number), "k1", f"c4n4ry-{number:04}-".encode() * size)
+        for number, place in enumerate(places)
+        # Some go to pages of their own.
+        for size in (9, 900)
+        if number % 2 == (size > 9)
+    ]
+    with open_sqlite(path) as database:
+        stores = stores_over(database)
+        for some in (sealed[:200], sealed[200:]):
+            await stores.config.commit(Changeset(secrets=tuple(some)))
+        await stores.config.commit(Changeset(erased=tuple(places[100:])))
+        assert len(await stores.secrets.stored_in(owner())) == 100
+    raw = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert b"c4n4ry-0099-" in raw
+    assert not [number for number in range(100, 400) if f"c4n4ry-{number:04}-".encode() in raw]

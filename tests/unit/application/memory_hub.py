@@ -24,8 +24,10 @@ from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import Claim, IdempotencyKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.retention import Retention
 from odoo_ai_config.entrypoints.wiring import Policies, Ports, Services, build_services
 from tests.contract.memory_stores import stores_over
 from tests.contract.samples import AT
@@ -77,6 +79,7 @@ class MemoryHub(Services):
         crew_client: CrewClient | None = None,
         chatwoot_fallback: ChatwootAccess | None = None,
         spool: MessageSpool | None = None,
+        retention: Retention | None = None,
     ) -> None:
         state = state or MemoryState()
         stores = stores or stores_over(state)
@@ -106,7 +109,7 @@ class MemoryHub(Services):
         policies = Policies(
             chatwoot=chatwoot_fallback or ChatwootAccess(),
             lease=timedelta(minutes=2),
-            messages_kept=timedelta(days=30),
+            retention=retention or Retention(RetentionPolicy(), timedelta(days=30)),
         )
         services = asdict(build_services(ports, policies), recurse=False)
         self.__attrs_init__(

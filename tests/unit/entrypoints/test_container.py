@@ -15,6 +15,7 @@ from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
 from odoo_ai_config.domain.access import ALL_SCOPES
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, CrewKind, CrewTask
+from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.outgoing import OutgoingMessage
@@ -107,8 +108,8 @@ def test_retention_follows_versions_and_days(tmp_path: Path) -> None:
         tmp_path, ODOO_AI_CONFIG_KEEP_VERSIONS="0", ODOO_AI_CONFIG_KEEP_DAYS="30"
     )
     policy = Container(settings=settings).policies().retention
-    assert policy.keep is None
-    assert policy.max_age == timedelta(days=30)
+    assert policy.history == RetentionPolicy(max_age=timedelta(days=30))
+    assert policy.messages == timedelta(days=30)
 
 
 def test_memory_leaves_nothing_on_the_disk(tmp_path: Path) -> None:

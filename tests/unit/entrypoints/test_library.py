@@ -222,3 +222,18 @@ async def test_mapping_goes_back_to_what_it_was(hub: Hub) -> None:
     assert str((await hub.route("1", "7")).owner) == "a/default"
     with pytest.raises(InvalidValueError):
         await hub.roll_back_mapping(1)
+
+
+async def test_credential_is_deleted(hub: Hub) -> None:
+    await hub.publish("123456", "default", "credentials", "credentials:\n  key: value")
+    outcome = await hub.delete_credential("123456", "default", "key")
+    assert outcome.versions == {"credentials": 2}
+    with pytest.raises(CredentialNotFoundError):
+        await hub.delete_credential("123456", "default", "key")
+
+
+async def test_retention_of_a_tenant(hub: Hub) -> None:
+    kept = await hub.set_retention("123456", message_days=7)
+    assert kept.body["message_days"] == 7
+    assert await hub.retention("123456") == kept
+    assert (await hub.set_retention("123456")).body["message_days"] == 30

@@ -4,7 +4,7 @@ Documents in memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -13,15 +13,15 @@ from attrs import evolve
 from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryAdapter
 from odoo_ai_config.application.ports.config_store import ConfigStore, PruneReport
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
-from odoo_ai_config.domain.documents.credentials import fingerprints_in
+from odoo_ai_config.domain.documents.credentials import kept_values
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Dated, RetentionPolicy, Revision
 from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
+    RETENTION,
     BusinessArea,
     DocumentKey,
     DocumentKind,
-    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
@@ -101,13 +101,40 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
     async def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
         return self.state.idempotency_records.get(key)
 
-    async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
+    async def retentions(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        found = [
+            revision
+            for revision in self._living()
+            if revision.key.kind == RETENTION and (after is None or revision.key.tenant > after)
+        ]
+        return sorted(found, key=lambda revision: revision.key)[:limit]
+
+    async def prune(
+        self,
+        policy: RetentionPolicy,
+        *,
+        own: Mapping[TenantId, RetentionPolicy] | None = None,
+        now: datetime,
+    ) -> PruneReport:
         collections = self.state.collections.values()
+        policies = own or {}
         return PruneReport(
-            revisions=_prune_revisions(self.state.histories.values(), policy, now),
-            mapping_revisions=_prune_revisions(self.state.mapping_histories.values(), policy, now),
+            revisions=sum(
+                _prune_revisions(history, policies.get(key.tenant, policy), now)
+                for key, history in self.state.histories.items()
+            ),
+            mapping_revisions=sum(
+                _prune_revisions(
+                    history, policies.get(history[-1].mapping.owner.tenant, policy), now
+                )
+                for history in self.state.mapping_histories.values()
+            ),
             idempotency_records=self._prune_idempotency_records(now),
-            secrets=self._prune_secrets(),
+            secrets=self._prune_secrets(
+                lambda tenant: now - policies.get(tenant, policy).credentials
+            ),
             tombstones=sum(_prune_tombstones(kept, policy, now) for kept in collections),
         )
 
@@ -127,35 +154,31 @@ class MemoryConfigStore(MemoryAdapter, ConfigStore):
             del records[key]
         return len(expired)
 
-    def _prune_secrets(self) -> int:
-        named: dict[TenantArea, set[tuple[str, str]]] = {}
-        for key, history in self.state.histories.items():
-            if key.kind == CREDENTIALS:
-                named[key.owner] = {
-                    (ref, fingerprint.value)
-                    for revision in history
-                    for ref, fingerprint in fingerprints_in(revision.document).items()
-                }
+    def _prune_secrets(self, deleted_after: Callable[[TenantId], datetime]) -> int:
+        named = {
+            key.owner: kept_values(reversed(history), deleted_after=deleted_after(key.tenant))
+            for key, history in self.state.histories.items()
+            if key.kind == CREDENTIALS
+        }
         orphans = [
             place
             for place in self.state.secrets
             if place[0].purpose not in TEXT_PURPOSES
-            and (str(place[0].ref), place[1].value) not in named.get(place[0].owner, ())
+            and (str(place[0].ref), place[1]) not in named.get(place[0].owner, ())
         ]
         for place in orphans:
             del self.state.secrets[place]
         return len(orphans)
 
 
-def _prune_revisions(histories: Iterable[list[D]], policy: RetentionPolicy, now: datetime) -> int:
-    removed = 0
-    for history in histories:
-        latest = history[-1].version
-        for revision in list(history):
-            if policy.allows_pruning(revision, latest=latest, now=now):
-                history.remove(revision)
-                removed += 1
-    return removed
+def _prune_revisions(history: list[D], policy: RetentionPolicy, now: datetime) -> int:
+    latest, before = history[-1].version, len(history)
+    history[:] = [
+        revision
+        for revision in history
+        if not policy.allows_pruning(revision, latest=latest, now=now)
+    ]
+    return before - len(history)
 
 
 def _prune_tombstones(kept: KeptCollection, policy: RetentionPolicy, now: datetime) -> int:

@@ -145,13 +145,16 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
             oldest.setdefault(message.stage, message.received_at)
         return {stage: StageCount(count, oldest[stage]) for stage, count in counts.items()}
 
-    async def prune(self, *, before: datetime) -> int:
-        state, kept = self.state, OPEN | STUCK
+    async def prune(
+        self, *, before: datetime, own: Mapping[TenantId, datetime] | None = None
+    ) -> int:
+        state, kept, times = self.state, OPEN | STUCK, own or {}
         messages, secrets = state.messages, state.secrets
         finished = [
             message.id
             for message in messages.values()
-            if message.stage not in kept and message.updated_at < before
+            if message.stage not in kept
+            and message.updated_at < times.get(message.holder.tenant, before)
         ]
         for id_ in finished:
             del messages[id_]

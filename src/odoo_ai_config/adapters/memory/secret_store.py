@@ -5,17 +5,18 @@ Data keys and sealed values in memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from odoo_ai_config.adapters.memory.state import MemoryAdapter, MemoryState
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials.secrets import (
+    CREDENTIAL,
     Fingerprint,
     SealContext,
     SealedSecret,
     TenantKey,
 )
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, TenantId
 
 
 class MemorySecretStore(MemoryAdapter, SecretStore):
@@ -35,6 +36,15 @@ class MemorySecretStore(MemoryAdapter, SecretStore):
 
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
         return self.state.secrets.get((context, fingerprint))
+
+    async def stored_in(
+        self, owner: TenantArea
+    ) -> Mapping[CredentialRef, Collection[Fingerprint]]:
+        found: dict[CredentialRef, set[Fingerprint]] = {}
+        for context, fingerprint in self.state.secrets:
+            if context.owner == owner and context.purpose == CREDENTIAL:
+                found.setdefault(context.ref, set()).add(fingerprint)
+        return found
 
     async def master_ids(self) -> Mapping[str, int]:
         return Counter(key.master_id for keys in self.state.keys.values() for key in keys)

@@ -151,6 +151,9 @@ class MemoryState:
             self.routing.put(mapped.mapping, mapped.version)
         if changeset.new_tenant_key is not None:
             self.keys[changeset.new_tenant_key.tenant] = [changeset.new_tenant_key]
+        gone = set(changeset.erased)
+        for place in [place for place in self.secrets if place[0] in gone]:
+            del self.secrets[place]
         for secret in changeset.secrets:
             self.secrets.setdefault((secret.context, secret.fingerprint), secret)
         for change in changeset.collections:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from pymongo import InsertOne
+from pymongo import DeleteMany, InsertOne
 from pymongo.errors import PyMongoError
 
 from odoo_ai_config.adapters.mongo.changeset_writes import (
@@ -35,7 +35,7 @@ from odoo_ai_config.adapters.mongo.conversations import (
 )
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import is_passing
-from odoo_ai_config.adapters.mongo.records import mapping_record, replaced_record
+from odoo_ai_config.adapters.mongo.records import mapping_record, replaced_record, secrets_at
 from odoo_ai_config.adapters.mongo.transaction import (
     BulkWrite,
     Write,
@@ -64,7 +64,8 @@ async def commit(database: MongoDatabase, changeset: Changeset) -> None:
         database.heads_seen = None
     texts = _texts_of(changeset)
     states = _known_states(database, changeset)
-    if states is not None and len(changeset.messages) <= 1:
+    simple = len(changeset.messages) <= 1 and not _erased_places(changeset)
+    if states is not None and simple:
         try:
             return await _commit_unread(database, changeset, texts, states)
         except (UnforeseenError, SealedBeforeError):
@@ -136,7 +137,10 @@ async def _commit_read(
         for name, messages in by_conversation.items():
             found += queues[name].writes(messages, texts, ahead=ahead)
         found.append(state_writes(changeset.sightings, stored["states"]))
-        await _write(database, changeset, [*bulks, *found], session)
+        gone = [record["_id"] for record in stored.get("erased", ())]
+        erasing = [partial(DeleteMany, {"_id": {"$in": some}}) for some in chunks(gone)]
+        written = [BulkWrite("secrets", erasing), *bulks, *found]
+        await _write(database, changeset, written, session)
 
     await in_transaction(database, write_all)
 
@@ -201,6 +205,9 @@ def _places(
             ],
         ),
     }
+    erased = _erased_places(changeset)
+    if erased:
+        places["erased"] = ("secrets", [{"$match": {"$or": erased}}, {"$project": {"_id": 1}}])
     relied_on = _relied_on(database, changeset)
     if relied_on is not None:
         places["key"] = ("tenant_keys", [{"$match": relied_on}, {"$project": {"active": 1}}])
@@ -216,6 +223,11 @@ def _places(
             ],
         )
     return places
+
+
+def _erased_places(changeset: Changeset) -> list[Record]:
+    # The texts of messages go with the write of their message.
+    return [secrets_at(place) for place in changeset.erased if place.purpose not in TEXT_PURPOSES]
 
 
 def _named(names: Sequence[str]) -> list[Record]:

@@ -16,6 +16,7 @@ from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.lease import alone
 from odoo_ai_config.adapters.mongo.migration import require_known
 from odoo_ai_config.adapters.mongo.pruning import (
+    Policies,
     prune_idempotency_records,
     prune_mappings,
     prune_revisions,
@@ -33,7 +34,13 @@ from odoo_ai_config.application.ports.config_store import ConfigStore, PruneRepo
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
-from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
+from odoo_ai_config.domain.identifiers import (
+    RETENTION,
+    BusinessArea,
+    DocumentKey,
+    DocumentKind,
+    TenantId,
+)
 
 # The largest integer of BSON, which no version reaches.
 _BEYOND_VERSIONS: Final = 2**63 - 1
@@ -173,16 +180,31 @@ class MongoConfigStore(ConfigStore):
         )
 
     @translated
-    async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
+    async def retentions(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        beyond = {"$gt": "" if after is None else after.value}
+        wanted = {"kind": RETENTION.value, "deleted": False, "tenant": beyond}
+        return await read_all(self._newest.find(wanted).sort("tenant", 1).limit(limit), Revision)
+
+    @translated
+    async def prune(
+        self,
+        policy: RetentionPolicy,
+        *,
+        own: Mapping[TenantId, RetentionPolicy] | None = None,
+        now: datetime,
+    ) -> PruneReport:
         database = self._database
+        policies = Policies(policy, {of.value: one for of, one in (own or {}).items()})
 
         async def remove() -> PruneReport:
             return PruneReport(
-                revisions=await prune_revisions(database, policy, now),
+                revisions=await prune_revisions(database, policies, now),
                 idempotency_records=await prune_idempotency_records(database, now),
-                secrets=await prune_secrets(database),
+                secrets=await prune_secrets(database, policies, now),
                 tombstones=await prune_tombstones(database, policy, now),
-                mapping_revisions=await prune_mappings(database, policy, now),
+                mapping_revisions=await prune_mappings(database, policies, now),
             )
 
         return await alone(database, "pruning of documents", remove, PruneReport())

@@ -260,10 +260,12 @@ class MongoMessageInbox(MessageInbox):
         }
 
     @translated
-    async def prune(self, *, before: datetime) -> int:
+    async def prune(
+        self, *, before: datetime, own: Mapping[TenantId, datetime] | None = None
+    ) -> int:
         database = self._database
         return await alone(
-            database, "pruning of messages", lambda: prune_messages(database, before), 0
+            database, "pruning of messages", lambda: prune_messages(database, before, own or {}), 0
         )
 
     async def _first(

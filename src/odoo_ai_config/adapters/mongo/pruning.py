@@ -4,65 +4,88 @@ What retention removes, in steps short enough not to delay writers.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from attrs import frozen
 from pymongo import DeleteMany, DeleteOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.records import from_record, read_all, to_instant
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
-from odoo_ai_config.domain.documents.credentials import fingerprints_in
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
+from odoo_ai_config.domain.documents.credentials import fingerprints_in, kept_values
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
-from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantArea
+from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, Stage
 
 _BATCH: Final = 250
 _FINISHED: Final = [stage.value for stage in Stage if stage not in OPEN | STUCK]
 
 
-async def prune_revisions(database: MongoDatabase, policy: RetentionPolicy, now: datetime) -> int:
+@frozen
+class Policies:
     """
-    Remove the superseded revisions of documents that *policy* does not keep.
+    What is kept: of the tenants in *own* by that policy, of all others by *default*.
     """
-    return await _prune_superseded(database, "documents", "revisions", "document", policy, now)
+
+    default: RetentionPolicy
+    own: Mapping[str, RetentionPolicy]
+
+    def of(self, tenant: str) -> RetentionPolicy:
+        """
+        The policy of *tenant*.
+        """
+        return self.own.get(tenant, self.default)
 
 
-async def prune_mappings(database: MongoDatabase, policy: RetentionPolicy, now: datetime) -> int:
+async def prune_revisions(database: MongoDatabase, policies: Policies, now: datetime) -> int:
     """
-    Remove the superseded revisions of mappings that *policy* does not keep.
+    Remove the superseded revisions of documents that *policies* do not keep.
     """
-    return await _prune_superseded(
-        database, "mappings", "mapping_revisions", "channel", policy, now
-    )
+    kind = _Versioned("documents", "tenant", "revisions", "document")
+    return await _prune_superseded(database, kind, policies, now)
+
+
+async def prune_mappings(database: MongoDatabase, policies: Policies, now: datetime) -> int:
+    """
+    Remove the superseded revisions of mappings that *policies* do not keep.
+    """
+    kind = _Versioned("mappings", "owner.tenant", "mapping_revisions", "channel")
+    return await _prune_superseded(database, kind, policies, now)
+
+
+@frozen
+class _Versioned:
+    # *of* is the field of *history* that names a record of *newest*, which is a *tenant*'s.
+    newest: str
+    tenant: str
+    history: str
+    of: str
 
 
 async def _prune_superseded(
-    database: MongoDatabase,
-    newest: str,
-    history: str,
-    of: str,
-    policy: RetentionPolicy,
-    now: datetime,
+    database: MongoDatabase, kind: _Versioned, policies: Policies, now: datetime
 ) -> int:
-    # *of* is the field of *history* that names a record of *newest*.
-    if policy == RetentionPolicy():
-        return 0
+    wanted: Record = {"version": {"$gt": 1}}
+    if policies.default.keeps_all:
+        if not policies.own:
+            return 0
+        wanted[kind.tenant] = {"$in": sorted(policies.own)}
     removed = 0
-    async for batch in batches(database, newest, {"version": {"$gt": 1}}, ["version"]):
-        deletions = [
-            DeleteMany(
-                {
-                    of: present["_id"],
-                    "version": {"$lt": present["version"]},
-                    "$or": _not_kept(policy, present["version"], "updated_at", now),
-                }
-            )
-            for present in batch
-        ]
-        result = await database[history].bulk_write(deletions, ordered=False)
-        removed += result.deleted_count
+    async for batch in batches(database, kind.newest, wanted, ["version", kind.tenant]):
+        deletions = []
+        for present in batch:
+            # In "owner.tenant", the field of a field.
+            policy = policies.of(present.get("owner", present)["tenant"])
+            if not policy.keeps_all:
+                place: Record = {kind.of: present["_id"], "version": {"$lt": present["version"]}}
+                place["$or"] = _not_kept(policy, present["version"], "updated_at", now)
+                deletions.append(DeleteMany(place))
+        if deletions:
+            result = await database[kind.history].bulk_write(deletions, ordered=False)
+            removed += result.deleted_count
     return removed
 
 
@@ -79,9 +102,9 @@ async def prune_idempotency_records(database: MongoDatabase, now: datetime) -> i
     return removed
 
 
-async def prune_secrets(database: MongoDatabase) -> int:
+async def prune_secrets(database: MongoDatabase, policies: Policies, now: datetime) -> int:
     """
-    Remove the sealed values that no revision of their credentials document names.
+    Remove the sealed values that their credentials document does not keep.
     """
     removed = 0
     fields = ["tenant", "domain", "ref", "fingerprint"]
@@ -95,26 +118,31 @@ async def prune_secrets(database: MongoDatabase) -> int:
         # The newest revision names nearly every value, which saves reading the history.
         async for record in newest:
             revision = from_record(record, Revision)
-            if not _unnamed(by_owner[revision.key.owner], [revision]):
+            named = fingerprints_in(revision.document).items()
+            if not _unnamed(by_owner[revision.key.owner], named):
                 del by_owner[revision.key.owner]
         for owner in by_owner:
-            removed += await _prune_secrets_of(database, owner)
+            deleted_after = now - policies.of(owner.tenant.value).credentials
+            removed += await _prune_secrets_of(database, owner, deleted_after)
     return removed
 
 
-async def _prune_secrets_of(database: MongoDatabase, owner: TenantArea) -> int:
+async def _prune_secrets_of(
+    database: MongoDatabase, owner: TenantArea, deleted_after: datetime
+) -> int:
     # In one snapshot: a commit that names one of the values again writes to it and collides.
     async def remove(session: Session) -> int:
-        history = database["revisions"].find(
+        cursor = database["revisions"].find(
             {"document": str(owner.document(CREDENTIALS))}, session=session
         )
-        revisions = await read_all(history, Revision)
+        history = await read_all(cursor.sort("version", -1), Revision)
+        kept = kept_values(history, deleted_after=deleted_after)
         stored = database["secrets"].find(
             {"tenant": owner.tenant.value, "domain": owner.domain.value},
             ["ref", "fingerprint"],
             session=session,
         )
-        unnamed = _unnamed(await stored.to_list(None), revisions)
+        unnamed = _unnamed(await stored.to_list(None), kept)
         if not unnamed:
             return 0
         result = await database["secrets"].delete_many({"_id": {"$in": unnamed}}, session=session)
@@ -123,14 +151,10 @@ async def _prune_secrets_of(database: MongoDatabase, owner: TenantArea) -> int:
     return await in_transaction(database, remove)
 
 
-def _unnamed(secrets: Sequence[Record], revisions: Sequence[Revision]) -> list[str]:
-    named = {
-        (str(ref), fingerprint.value)
-        for revision in revisions
-        for ref, fingerprint in fingerprints_in(revision.document).items()
-    }
+def _unnamed(secrets: Sequence[Record], named: Iterable[tuple[str, Fingerprint]]) -> list[str]:
+    marks = {(ref, fingerprint.value) for ref, fingerprint in named}
     return [
-        secret["_id"] for secret in secrets if (secret["ref"], secret["fingerprint"]) not in named
+        secret["_id"] for secret in secrets if (secret["ref"], secret["fingerprint"]) not in marks
     ]
 
 
@@ -138,7 +162,7 @@ async def prune_tombstones(database: MongoDatabase, policy: RetentionPolicy, now
     """
     Remove the tombstones of items that *policy* does not keep, and all older ones.
     """
-    if policy == RetentionPolicy():
+    if policy.keeps_all:
         return 0
     removed = 0
     async for batch in batches(database, "collections", {}, ["version"]):
@@ -174,12 +198,29 @@ def _not_kept(policy: RetentionPolicy, latest: int, field: str, now: datetime) -
     return conditions
 
 
-async def prune_messages(database: MongoDatabase, before: datetime) -> int:
+async def prune_messages(
+    database: MongoDatabase, before: datetime, own: Mapping[TenantId, datetime]
+) -> int:
     """
     Remove finished messages last written *before*, and the records of conversations at rest.
+
+    For those of a tenant in *own*, that time counts in its place.
     """
+    others: Record = {"holder.tenant": {"$nin": [tenant.value for tenant in own]}} if own else {}
+    removed = await _prune_finished(database, before, others)
+    for tenant, time in own.items():
+        removed += await _prune_finished(database, time, {"holder.tenant": tenant.value})
+    await _prune_conversations(database, before)
+    return removed
+
+
+async def _prune_finished(database: MongoDatabase, before: datetime, whose: Record) -> int:
     removed = 0
-    finished = {"stage": {"$in": _FINISHED}, "updated_at": {"$lt": to_instant(before)}}
+    finished: Record = {
+        "stage": {"$in": _FINISHED},
+        "updated_at": {"$lt": to_instant(before)},
+        **whose,
+    }
     async for batch in batches(database, "messages", finished, ["marks"]):
         # First: a mark that stays behind would refuse its message for ever.
         marks = [mark for message in batch for mark in message["marks"]]
@@ -188,7 +229,6 @@ async def prune_messages(database: MongoDatabase, before: datetime) -> int:
         # One that was put back to work meanwhile stays.
         result = await database["messages"].delete_many({"_id": {"$in": ids}, **finished})
         removed += result.deleted_count
-    await _prune_conversations(database, before)
     return removed
 
 

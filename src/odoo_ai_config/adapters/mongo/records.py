@@ -102,6 +102,15 @@ def secret_id(context: SealContext, fingerprint: Fingerprint) -> str:
     return f"{context.owner}/{context.ref}/{context.purpose}/{fingerprint.value}"
 
 
+def secrets_at(context: SealContext) -> Record:
+    """
+    All values of one place.
+    """
+    place = f"{context.owner}/{context.ref}/{context.purpose}/"
+    # No fingerprint has a letter behind "f".
+    return {"_id": {"$gt": place, "$lt": f"{place}g"}}
+
+
 def secret_record(secret: SealedSecret) -> Record:
     return {"_id": secret_id(secret.context, secret.fingerprint), **to_record(secret)}
 

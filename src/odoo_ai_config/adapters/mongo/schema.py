@@ -22,6 +22,7 @@ from odoo_ai_config.adapters.mongo.lease import LEASES
 from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.adapters.mongo.records import from_record
 from odoo_ai_config.domain.channels.phone import comparable
+from odoo_ai_config.domain.identifiers import RETENTION
 from odoo_ai_config.domain.messages.inbox import ANSWER, BODY, TEXT_PURPOSES, InboxMessage
 
 # Takes how many more records a step has seen.
@@ -33,6 +34,10 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
         # Covers the listing of tenants: no document is read for it.
         IndexModel(["tenant", "domain", "kind", "deleted"], name="of_tenant"),
         IndexModel(["tenant", "deleted"], name="spelling", collation=ANY_CASE),
+        # Of the tenants that have a policy of their own; the others cost nothing.
+        IndexModel(
+            ["tenant"], name="retention", partialFilterExpression={"kind": RETENTION.value}
+        ),
     ],
     "revisions": [IndexModel(["document", "version"], name="version", unique=True)],
     "mappings": [

@@ -4,7 +4,7 @@ Sealed values in MongoDB, and the data keys of each tenant in one record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from odoo_ai_config.adapters.mongo.database import IS_TEXT, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
@@ -21,12 +21,13 @@ from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.adapters.mongo.uses import TOUCH
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials.secrets import (
+    CREDENTIAL,
     Fingerprint,
     SealContext,
     SealedSecret,
     TenantKey,
 )
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
 
 
@@ -78,6 +79,17 @@ class MongoSecretStore(SecretStore):
         place = _place_of_text(context, fingerprint)
         record = await self._messages.find_one(place, ["holder", f"sealed.{context.purpose}"])
         return None if record is None else texts_from(record)[0]
+
+    @translated
+    async def stored_in(
+        self, owner: TenantArea
+    ) -> Mapping[CredentialRef, Collection[Fingerprint]]:
+        found: dict[CredentialRef, set[Fingerprint]] = {}
+        wanted = {**to_record(owner), "purpose": CREDENTIAL}
+        async for record in self._secrets.find(wanted, ["ref", "fingerprint"]):
+            marks = found.setdefault(CredentialRef(record["ref"]), set())
+            marks.add(Fingerprint(record["fingerprint"]))
+        return found
 
     @translated
     async def master_ids(self) -> Mapping[str, int]:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from attrs import AttrsInstance
 
 from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW, Lookup
-from odoo_ai_config.adapters.sqlite.connection import change_number
+from odoo_ai_config.adapters.sqlite.connection import change_number, overwriting
 from odoo_ai_config.adapters.sqlite.conversation_store import write_sighting
 from odoo_ai_config.adapters.sqlite.item_rows import prepared_items
 from odoo_ai_config.adapters.sqlite.live_routing import changed_since
@@ -35,9 +35,11 @@ from odoo_ai_config.adapters.sqlite.rows import (
     AUDIT,
     COLLECTIONS,
     IDEMPOTENCY_RECORDS,
+    IS_CREDENTIAL,
     MAPPING_COLUMNS,
     REVISION_COLUMNS,
     REVISIONS,
+    SEAL_CONTEXTS,
     SECRETS,
     TENANT_KEYS,
     mapping_row,
@@ -46,7 +48,9 @@ from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
+from odoo_ai_config.domain.credentials.secrets import SealContext
 from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
 
 T = TypeVar("T", bound=AttrsInstance)
 
@@ -89,6 +93,12 @@ _MAPPING_STATE: Final = "SELECT ifnull(sum(version), 0) FROM mappings"
 _INSERT_SECRET: Final = (
     f"INSERT INTO secrets ({SECRETS.columns}) VALUES ({SECRETS.places}) ON CONFLICT DO NOTHING"
 )
+_PLACE: Final = "tenant = ? AND domain = ? AND ref = ? AND purpose = ?"
+# Many tenants have credentials of one name, and each message has an id of its own.
+_ERASE_CREDENTIAL: Final = (
+    f"DELETE FROM secrets INDEXED BY credentials WHERE {IS_CREDENTIAL} AND {_PLACE}"
+)
+_ERASE_TEXT: Final = f"DELETE FROM secrets WHERE {_PLACE}"
 _INSERT_COLLECTION: Final = (
     f"INSERT INTO collections ({COLLECTIONS.columns}) VALUES ({COLLECTIONS.places}) "
     "ON CONFLICT DO NOTHING RETURNING id"
@@ -161,6 +171,8 @@ class PreparedChangeset:
             self._changes.append(("collection", str(change.head.key), row[2], row[5]))
             # A push does not know the compaction floor that the row has.
             self._updates[find_collection, change.head.key] = UNKNOWN_ROW
+        if changeset.erased:
+            self._writes.append(partial(_erase, changeset.erased))
         self._insert(_INSERT_SECRET, SECRETS, changeset.secrets)
         self._insert(_INSERT_AUDIT, AUDIT, changeset.audit)
         self._insert(_PUT_API_KEY, API_KEYS, changeset.api_keys)
@@ -225,6 +237,14 @@ def _require_state(state: int, connection: sqlite3.Connection) -> None:
 
 def _insert(statement: str, rows: list[Row], connection: sqlite3.Connection) -> None:
     connection.executemany(statement, rows)
+
+
+def _erase(places: Sequence[SealContext], connection: sqlite3.Connection) -> None:
+    with overwriting(connection):
+        for place in places:
+            is_text = place.purpose in TEXT_PURPOSES
+            statement = _ERASE_TEXT if is_text else _ERASE_CREDENTIAL
+            connection.execute(statement, SEAL_CONTEXTS.row(place))
 
 
 def _require(

@@ -12,6 +12,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
+from odoo_ai_config.adapters.sqlite.connection import overwriting
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.large_pushes import commit_pushes
 from odoo_ai_config.adapters.sqlite.lookups import find_revision
@@ -58,6 +59,12 @@ _DOCUMENTS: Final = (
 _DOCUMENTS_OF: Final = (
     f"{_NEWEST} WHERE tenant IN (SELECT value FROM json_each(?)) "
     "AND kind IN (SELECT value FROM json_each(?)) ORDER BY tenant, domain, kind"
+)
+# In the words of the index `retentions`, which is small.
+_RETENTIONS: Final = (
+    f"{_NEWEST} WHERE documents.id IN (SELECT id FROM documents INDEXED BY retentions "
+    "WHERE kind = 'retention' AND NOT deleted AND tenant > ? ORDER BY tenant LIMIT ?) "
+    "ORDER BY tenant"
 )
 _TENANTS: Final = (
     "SELECT DISTINCT tenant FROM documents WHERE tenant > ? AND NOT deleted "
@@ -152,13 +159,8 @@ class SqliteConfigStore(ConfigStore):
         row = *REVISIONS.row(old)[:7], *REVISIONS.row(evolve(old, document=document))[4:7]
 
         def write(transaction: Transaction) -> bool:
-            connection = transaction.connection
-            # Fills what is overwritten or freed with zeros; other writes need not pay for that.
-            connection.execute("PRAGMA secure_delete = ON")
-            try:
+            with overwriting(transaction.connection) as connection:
                 return connection.execute(_REWRITE, row).rowcount == 1
-            finally:
-                connection.execute("PRAGMA secure_delete = OFF")
 
         return await self.database.write(write)
 
@@ -166,8 +168,20 @@ class SqliteConfigStore(ConfigStore):
         which = key.caller, key.key
         return await self.database.select_one(_IDEMPOTENCY_RECORD, which, IDEMPOTENCY_RECORDS.of)
 
-    async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
-        return await prune(self.database, policy, now=now)
+    async def retentions(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        which = "" if after is None else after.value, limit
+        return await self.database.select(_RETENTIONS, which, REVISIONS.of)
+
+    async def prune(
+        self,
+        policy: RetentionPolicy,
+        *,
+        own: Mapping[TenantId, RetentionPolicy] | None = None,
+        now: datetime,
+    ) -> PruneReport:
+        return await prune(self.database, policy, own or {}, now=now)
 
     async def check(self) -> None:
         try:

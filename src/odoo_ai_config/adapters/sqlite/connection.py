@@ -291,6 +291,18 @@ def _once_free(attempt: Callable[[], T], patience: float) -> T:
             time.sleep(_RETRY_PAUSE)
 
 
+@contextlib.contextmanager
+def overwriting(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """
+    Fill with zeros what is overwritten or freed in the context; other writes need not pay for it.
+    """
+    connection.execute("PRAGMA secure_delete = ON")
+    try:
+        yield connection
+    finally:
+        connection.execute("PRAGMA secure_delete = OFF")
+
+
 def change_number(connection: sqlite3.Connection) -> int:
     """
     The number of the last commit that changed what processes remember.

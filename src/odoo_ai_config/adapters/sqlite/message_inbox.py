@@ -212,8 +212,10 @@ class SqliteMessageInbox(MessageInbox):
             Stage(stage): StageCount(count, time_of(oldest)) for stage, count, oldest in counts
         }
 
-    async def prune(self, *, before: datetime) -> int:
-        return await prune_messages(self._database, before=before)
+    async def prune(
+        self, *, before: datetime, own: Mapping[TenantId, datetime] | None = None
+    ) -> int:
+        return await prune_messages(self._database, own or {}, before=before)
 
     def _take(
         self, claim_limits: ClaimLimits, now: int, until: int, transaction: Transaction

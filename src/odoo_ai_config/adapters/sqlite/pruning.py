@@ -8,21 +8,28 @@ have changed in between.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW
-from odoo_ai_config.adapters.sqlite.connection import change_number
+from odoo_ai_config.adapters.sqlite.connection import change_number, overwriting
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.large_pushes import settle_pushes
 from odoo_ai_config.adapters.sqlite.lookups import find_collection
 from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds
+from odoo_ai_config.adapters.sqlite.rows import (
+    IS_CREDENTIAL,
+    REVISION_COLUMNS,
+    REVISIONS,
+    json_values,
+)
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
-from odoo_ai_config.domain.documents.credentials import fingerprints_in
-from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.credentials import fingerprints_in, kept_values
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
 
@@ -40,7 +47,7 @@ _REMOVE_IDEMPOTENCY_RECORD: Final = (
 _OLD: Final = """
 SELECT document, revisions.version FROM revisions JOIN documents ON document = id
 WHERE document >= ?1 AND revisions.version < documents.version
-  AND (revisions.version <= documents.version - ?2 OR updated_at < ?3)
+  AND (revisions.version <= documents.version - ?2 OR updated_at < ?3) {whose}
 ORDER BY document, revisions.version LIMIT ?4
 """
 _REMOVE_REVISION: Final = "DELETE FROM revisions WHERE document = ? AND version = ?"
@@ -48,23 +55,27 @@ _OLD_MAPPINGS: Final = """
 SELECT key, mapping_revisions.version FROM mapping_revisions JOIN mappings USING (key)
 WHERE key >= ?1
   AND (mapping_revisions.version <= mappings.version - ?2 OR mapping_revisions.updated_at < ?3)
+  {whose}
 ORDER BY key, mapping_revisions.version LIMIT ?4
 """
 _REMOVE_MAPPING: Final = "DELETE FROM mapping_revisions WHERE key = ? AND version = ?"
 
-# Without the many texts of messages. In the same words as the index, or SQLite does not use it.
-_IS_CREDENTIAL: Final = "purpose NOT IN ('answer', 'message')"
+# How to search and to remove each kind, and where the search begins.
+_REVISIONS: Final = (_OLD, _REMOVE_REVISION, 0)
+_MAPPINGS: Final = (_OLD_MAPPINGS, _REMOVE_MAPPING, "")
+
 _OWNERS: Final = f"""
 SELECT DISTINCT tenant, domain FROM secrets INDEXED BY credentials
-WHERE {_IS_CREDENTIAL} AND (tenant, domain) > (?, ?) ORDER BY tenant, domain LIMIT ?
+WHERE {IS_CREDENTIAL} AND (tenant, domain) > (?, ?) ORDER BY tenant, domain LIMIT ?
 """
 _SECRETS: Final = f"""
 SELECT ref, fingerprint, purpose FROM secrets INDEXED BY credentials
-WHERE {_IS_CREDENTIAL} AND tenant = ? AND domain = ?
+WHERE {IS_CREDENTIAL} AND tenant = ? AND domain = ?
 """
-_CREDENTIALS: Final = """
-SELECT body FROM revisions JOIN documents ON document = id
-WHERE tenant = ? AND domain = ? AND kind = ? ORDER BY revisions.version DESC
+_CREDENTIALS: Final = f"""
+SELECT tenant, domain, kind, {", ".join(f"r.{name}" for name in REVISION_COLUMNS.split(", "))}
+FROM revisions r JOIN documents ON document = id
+WHERE tenant = ? AND domain = ? AND kind = ? ORDER BY r.version DESC
 """
 _REMOVE_SEALED: Final = (
     "DELETE FROM secrets WHERE ref = ? AND fingerprint = ? AND purpose = ? "
@@ -91,9 +102,17 @@ DELETE FROM changes WHERE seq IN (
 """
 # Finished messages stay finished, so those that were found may be removed later.
 _FINISHED: Final = "stage IN ('done', 'ignored', 'discarded')"
+# The end of a page, up to when, whose, how many.
 _FINISHED_LONG_AGO: Final = (
-    "SELECT id FROM messages INDEXED BY finished_messages "
-    f"WHERE due_at IS NULL AND {_FINISHED} AND updated_at < ? LIMIT ?"
+    "SELECT updated_at, number, id FROM messages INDEXED BY finished_messages "
+    f"WHERE due_at IS NULL AND {_FINISHED} AND (updated_at, number) > (?1, ?2) "
+    "AND updated_at < ?3 AND tenant NOT IN (SELECT value FROM json_each(?4)) "
+    "ORDER BY updated_at, number LIMIT ?5"
+)
+_FINISHED_OF_TENANT: Final = (
+    "SELECT 0, number, id FROM messages INDEXED BY messages_by_tenant "
+    f"WHERE {_FINISHED} AND number > ?2 AND updated_at < ?3 AND tenant = ?4 "
+    "ORDER BY number LIMIT ?5"
 )
 _REMOVE_MESSAGE: Final = (
     f"DELETE FROM messages WHERE id = ? AND {_FINISHED} RETURNING tenant, domain"
@@ -121,13 +140,17 @@ _BEFORE_ALL: Final[Row] = ("",) * 5
 
 
 async def prune(
-    database: SqliteDatabase, policy: RetentionPolicy, *, now: datetime
+    database: SqliteDatabase,
+    policy: RetentionPolicy,
+    own: Mapping[TenantId, RetentionPolicy],
+    *,
+    now: datetime,
 ) -> PruneReport:
     """
-    Remove what *policy* allows, expired idempotency records, and sealed values that nothing names.
+    Remove what *policy* allows, expired idempotency records, and sealed values that nothing keeps.
 
-    The change log loses its oldest lines too, and collections lose tombstones. Interrupted pushes
-    are ended.
+    For the tenants in *own*, that policy counts in its place. The change log loses its oldest
+    lines too, and collections lose tombstones. Interrupted pushes are ended.
     """
     await settle_pushes(database, now=now)
     # Read once, because others go on writing to the log.
@@ -136,11 +159,11 @@ async def prune(
         pass
     return PruneReport(
         idempotency_records=await _prune_idempotency_records(database, now),
-        revisions=await _prune_revisions(database, _OLD, _REMOVE_REVISION, 0, policy, now),
-        mapping_revisions=await _prune_revisions(
-            database, _OLD_MAPPINGS, _REMOVE_MAPPING, "", policy, now
+        revisions=await _prune_revisions(database, _REVISIONS, policy, own, now),
+        mapping_revisions=await _prune_revisions(database, _MAPPINGS, policy, own, now),
+        secrets=await _prune_secrets(
+            database, lambda tenant: now - own.get(tenant, policy).credentials
         ),
-        secrets=await _prune_secrets(database),
         tombstones=await _prune_tombstones(database, policy, now),
     )
 
@@ -154,50 +177,69 @@ async def _prune_idempotency_records(database: SqliteDatabase, now: datetime) ->
 
 async def _prune_revisions(
     database: SqliteDatabase,
-    old_ones: str,
-    remove: str,
-    first: int | str,
+    kind: tuple[str, str, int | str],
     policy: RetentionPolicy,
+    own: Mapping[TenantId, RetentionPolicy],
     now: datetime,
 ) -> int:
-    oldest = _oldest(policy, now)
-    removed, start = 0, first
-    while old := await database.select(old_ones, (start, policy.keep, oldest, _STEP), tuple):
-        # Old revisions stay old: no second check.
-        removed += await database.write_all(remove, old)
-        start = old[-1][0]
+    search, remove, first = kind
+    # The tenants with a policy of their own are left out, and searched one by one.
+    others = " AND {of}tenant NOT IN (SELECT value FROM json_each(?5))" if own else ""
+    searches = [(others, policy, (json_values(own),) if own else ())]
+    searches += [(" AND {of}tenant = ?5", one, (of.value,)) for of, one in own.items()]
+    removed = 0
+    for whose, rule, which in searches:
+        statement = search.format(whose=whose.format(of="" if first == 0 else "mappings."))
+        oldest, start = _oldest(rule, now), first
+        while old := await database.select(
+            statement, (start, rule.keep, oldest, _STEP, *which), tuple
+        ):
+            # Old revisions stay old: no second check.
+            removed += await database.write_all(remove, old)
+            start = old[-1][0]
     return removed
 
 
-async def _prune_secrets(database: SqliteDatabase) -> int:
+async def _prune_secrets(
+    database: SqliteDatabase, deleted_after: Callable[[TenantId], datetime]
+) -> int:
     removed = 0
     owner: Row = ("", "")
     while owners := await database.select(_OWNERS, (*owner, _STEP), tuple):
-        for owner in await database.read(partial(_with_orphans, owners)):
-            removed += await database.write(partial(_remove_orphans, owner))
+        times = [(one, deleted_after(TenantId(one[0]))) for one in owners]
+        for owner, after in await database.read(partial(_with_orphans, times)):
+            removed += await database.write(partial(_remove_orphans, owner, after))
         owner = owners[-1]
     return removed
 
 
-def _with_orphans(owners: list[Row], connection: sqlite3.Connection) -> list[Row]:
-    return [owner for owner in owners if _orphans(owner, connection)]
+def _with_orphans(
+    owners: list[tuple[Row, datetime]], connection: sqlite3.Connection
+) -> list[tuple[Row, datetime]]:
+    return [(owner, after) for owner, after in owners if _orphans(owner, after, connection)]
 
 
-def _remove_orphans(owner: Row, transaction: Transaction) -> int:
+def _remove_orphans(owner: Row, deleted_after: datetime, transaction: Transaction) -> int:
     # Looked up again: a new revision may name one of them.
-    rows = [(*orphan, *owner) for orphan in _orphans(owner, transaction.connection)]
-    return transaction.connection.executemany(_REMOVE_SEALED, rows).rowcount
+    orphans = _orphans(owner, deleted_after, transaction.connection)
+    rows = [(*orphan, *owner) for orphan in orphans]
+    with overwriting(transaction.connection) as connection:
+        return connection.executemany(_REMOVE_SEALED, rows).rowcount
 
 
-def _orphans(owner: Row, connection: sqlite3.Connection) -> set[Row]:
-    orphans = set(connection.execute(_SECRETS, owner))
-    for (body,) in connection.execute(_CREDENTIALS, (*owner, CREDENTIALS.value)):
-        if not orphans:
-            break
-        named = fingerprints_in(Document(body)).items()
-        marks = {(ref, fingerprint.value) for ref, fingerprint in named}
-        orphans = {orphan for orphan in orphans if orphan[:2] not in marks}
-    return orphans
+def _orphans(owner: Row, deleted_after: datetime, connection: sqlite3.Connection) -> set[Row]:
+    stored = set(connection.execute(_SECRETS, owner))
+    history = map(REVISIONS.of, connection.execute(_CREDENTIALS, (*owner, CREDENTIALS.value)))
+    newest = next(history, None)
+    if newest is None:
+        return stored
+    # It names nearly every value, which saves reading the history.
+    marks = {(ref, mark.value) for ref, mark in fingerprints_in(newest.document).items()}
+    if all(one[:2] in marks for one in stored):
+        return set()
+    kept = kept_values(chain((newest,), history), deleted_after=deleted_after)
+    marks = {(ref, mark.value) for ref, mark in kept}
+    return {one for one in stored if one[:2] not in marks}
 
 
 async def _prune_tombstones(
@@ -224,18 +266,32 @@ def _oldest(policy: RetentionPolicy, now: datetime) -> int | None:
     return None if policy.max_age is None else microseconds(now - policy.max_age)
 
 
-async def prune_messages(database: SqliteDatabase, *, before: datetime) -> int:
+async def prune_messages(
+    database: SqliteDatabase, own: Mapping[TenantId, datetime], *, before: datetime
+) -> int:
     """
     Remove finished messages last written *before*, and texts that belong to no message.
+
+    For those of a tenant in *own*, that time counts in its place.
     """
-    which = microseconds(before), _STEP
-    removed = 0
-    while old := await database.select(_FINISHED_LONG_AGO, which, tuple):
-        removed += await database.write(partial(_remove_messages, old))
+    removed = await _prune_finished(database, _FINISHED_LONG_AGO, before, json_values(own))
+    for tenant, time in own.items():
+        removed += await _prune_finished(database, _FINISHED_OF_TENANT, time, tenant.value)
     last = _BEFORE_ALL
     while lost := await database.select(_LOST_TEXTS, (*last, _STEP), tuple):
         await database.write_all(_REMOVE_LOST_TEXTS, lost)
         last = lost[-1]
+    return removed
+
+
+async def _prune_finished(
+    database: SqliteDatabase, search: str, before: datetime, whose: str
+) -> int:
+    removed, last = 0, (0, 0)
+    which = microseconds(before), whose, _STEP
+    while old := await database.select(search, (*last, *which), tuple):
+        removed += await database.write(partial(_remove_messages, [row[2:] for row in old]))
+        last = old[-1][:2]
     return removed
 
 

@@ -40,6 +40,10 @@ T = TypeVar("T")
 
 _SHARED_NAMES: Final = 4096
 
+# Without the many texts of messages. In the same words as the index `credentials`, or SQLite does
+# not use it.
+IS_CREDENTIAL: Final = "purpose NOT IN ('answer', 'message')"
+
 REVISION_COLUMNS: Final = (
     "version, body, yaml, yaml_exact, created_at, updated_at, author, deleted, event_at"
 )

@@ -393,6 +393,11 @@ CREATE INDEX conversations_by_tenant ON conversations (tenant, account, id);
 CREATE INDEX conversations_by_time ON conversations ({IDLE_SINCE});
 """
 
+_LIFECYCLE: Final = """
+-- Finds the tenants that have a policy of their own, and costs the others nothing.
+CREATE INDEX retentions ON documents (tenant) WHERE kind = 'retention' AND NOT deleted;
+"""
+
 # Item n leads from version n to version n + 1. Never change one that was released.
 _MIGRATIONS: Final = (
     _FIRST,
@@ -405,6 +410,7 @@ _MIGRATIONS: Final = (
     _EVENT_TIMES,
     _MAPPING_HISTORY,
     _CONVERSATIONS,
+    _LIFECYCLE,
 )
 
 # In one statement, so that a migration by another process does not come in between.

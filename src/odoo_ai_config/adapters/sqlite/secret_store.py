@@ -4,7 +4,7 @@ Wrapped data keys and sealed values in SQLite.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -14,16 +14,22 @@ from odoo_ai_config.adapters.sqlite.cache import UNKNOWN_ROW
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.lookups import find_active_key
 from odoo_ai_config.adapters.sqlite.row_layout import Row
-from odoo_ai_config.adapters.sqlite.rows import SEAL_CONTEXTS, SECRETS, TENANT_KEYS
+from odoo_ai_config.adapters.sqlite.rows import (
+    IS_CREDENTIAL,
+    SEAL_CONTEXTS,
+    SECRETS,
+    TENANT_KEYS,
+)
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.domain.credentials.secrets import (
+    CREDENTIAL,
     Fingerprint,
     SealContext,
     SealedSecret,
     TenantKey,
 )
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, TenantId
 
 _KEY: Final = f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE tenant = ? AND key_id = ?"
 _MASTER_IDS: Final = "SELECT master_id, count(*) FROM tenant_keys GROUP BY master_id"
@@ -53,6 +59,10 @@ _SEALED_BY_OTHERS: Final = (
 _REMOVE_OTHERS: Final = "DELETE FROM tenant_keys WHERE tenant = ? AND key_id <> ?"
 _PLACE: Final = "(tenant, domain, ref, purpose, fingerprint) = (?, ?, ?, ?, ?)"
 _SECRET: Final = f"SELECT {SECRETS.columns} FROM secrets WHERE {_PLACE}"
+_STORED_IN: Final = (
+    "SELECT ref, fingerprint FROM secrets INDEXED BY credentials "
+    f"WHERE {IS_CREDENTIAL} AND tenant = ? AND domain = ? AND purpose = ?"
+)
 _RESEAL: Final = (
     "UPDATE secrets SET key_id = ?, envelope = ? "
     f"WHERE {_PLACE} AND key_id = ? AND envelope = ? "
@@ -83,6 +93,15 @@ class SqliteSecretStore(SecretStore):
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
         which = *SEAL_CONTEXTS.row(context), fingerprint.value
         return await self.database.select_one(_SECRET, which, SECRETS.of)
+
+    async def stored_in(
+        self, owner: TenantArea
+    ) -> Mapping[CredentialRef, Collection[Fingerprint]]:
+        found: dict[CredentialRef, set[Fingerprint]] = {}
+        which = owner.tenant.value, owner.domain.value, CREDENTIAL
+        for ref, fingerprint in await self.database.select(_STORED_IN, which, tuple):
+            found.setdefault(CredentialRef(ref), set()).add(Fingerprint(fingerprint))
+        return found
 
     async def master_ids(self) -> Mapping[str, int]:
         return dict(await self.database.select(_MASTER_IDS, (), lambda row: (row[0], row[1])))

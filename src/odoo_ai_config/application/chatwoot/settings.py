@@ -20,6 +20,7 @@ from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.retention import RetentionRules
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.chatwoot import ChatwootChange, place_of
@@ -39,6 +40,7 @@ class SetChatwootAccount:
     store: ConfigStore
     sealer: Sealer
     accounts: ChatwootAccounts
+    retention: RetentionRules
     clock: Clock
 
     async def __call__(
@@ -67,24 +69,20 @@ class SetChatwootAccount:
                 ref.value: value if isinstance(value, Fingerprint) else sealing.fingerprints[ref]
                 for ref, value in values.items()
             }
-            revisions = (
-                successor(
-                    current.get(config_key),
-                    config_key,
-                    Document.of(settings.body),
-                    author=caller.id,
-                    at=now,
-                ),
-                successor(
-                    current.get(credentials_key),
-                    credentials_key,
-                    with_fingerprints(HUB, marks),
-                    author=caller.id,
-                    at=now,
-                ),
+            config = successor(
+                current.get(config_key),
+                config_key,
+                Document.of(settings.body),
+                author=caller.id,
+                at=now,
+            )
+            before = current.get(credentials_key)
+            credentials = successor(
+                before, credentials_key, with_fingerprints(HUB, marks), author=caller.id, at=now
             )
             changeset = Changeset(
-                revisions=tuple(revision for revision in revisions if revision is not None),
+                revisions=tuple(one for one in (config, credentials) if one is not None),
+                erased=await self.retention.erased_by(before, credentials),
                 **sealing.parts,
             )
             return changeset, ChatwootAccount(account, settings, marks)

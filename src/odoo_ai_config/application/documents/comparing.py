@@ -8,9 +8,10 @@ from typing import Final
 
 from attrs import frozen
 
-from odoo_ai_config.application.documents.reading import yaml_of
+from odoo_ai_config.application.documents.reading import as_it_was, yaml_of
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.documents.diffing import Changes, changes_between, unified_diff
@@ -47,6 +48,7 @@ class CompareRevisions:
     """
 
     store: ConfigStore
+    secrets: SecretStore
     yaml: YamlCodec
 
     async def __call__(
@@ -90,7 +92,7 @@ class CompareRevisions:
         revision = await self.store.revision(key, version)
         if revision is None:
             raise RevisionNotFoundError
-        return revision.document
+        return await as_it_was(self.secrets, key, revision.document)
 
 
 def _is_shown(document: Document) -> bool:

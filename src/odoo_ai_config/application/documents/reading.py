@@ -6,25 +6,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from odoo_ai_config.application.off_loop import cost_of_yaml, run_off_loop
+from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.documents.credentials import erased_in, showing_erased
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision, living
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
-from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import CREDENTIALS, BusinessArea, DocumentKey, TenantId
 
 
 @frozen(eq=False)
 class ReadDocument:
     """
     A document as it is, or as it was.
+
+    An old ``credentials`` document shows which of its values are gone.
     """
 
     store: ConfigStore
+    secrets: SecretStore
 
     async def __call__(
         self, key: DocumentKey, *, caller: ApiKey, version: int | None = None
@@ -43,13 +48,13 @@ class ReadDocument:
             return living(current)
         if current is None:
             raise DocumentNotFoundError
-        if version == current.version:
-            revision: Revision | None = current
-        else:
-            revision = await self.store.revision(key, version)
+        if version == current.version and not current.deleted:
+            return current
+        revision = await self.store.revision(key, version)
         if revision is None or revision.deleted:
             raise RevisionNotFoundError
-        return revision
+        document = await as_it_was(self.secrets, key, revision.document)
+        return revision if document is revision.document else evolve(revision, document=document)
 
 
 @frozen(eq=False)
@@ -77,6 +82,18 @@ class ListDocuments:
         """
         caller.require(Scope.CONFIG_READ, key.tenant)
         return await self.store.history(key, before=before, limit=limit)
+
+
+async def as_it_was(secrets: SecretStore, key: DocumentKey, document: Document) -> Document:
+    """
+    The *document* of an old revision; of a ``credentials`` document, without values that are gone.
+    """
+    if key.kind != CREDENTIALS:
+        return document
+    stored = await secrets.stored_in(key.owner)
+    return await run_off_loop(
+        lambda: showing_erased(document, erased_in(document, stored)), cost=cost_of(document)
+    )
 
 
 async def yaml_of(document: Document, codec: YamlCodec) -> str:

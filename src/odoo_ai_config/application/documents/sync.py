@@ -17,6 +17,7 @@ from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_l
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.retention import RetentionRules
 from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
@@ -59,6 +60,7 @@ class SyncCredentials:
 
     store: ConfigStore
     credentials: CredentialsWriter
+    retention: RetentionRules
     yaml: YamlCodec
     clock: Clock
 
@@ -160,7 +162,14 @@ class SyncCredentials:
                 )
                 return changeset, outcome
 
-            return await run_off_loop(conclude, cost=cost)
+            changeset, outcome = await run_off_loop(conclude, cost=cost)
+            if merged.cleared:
+                after = next(
+                    (one for one in changeset.revisions if one.key == credentials_key), None
+                )
+                erased = await self.retention.erased_by(credentials, after)
+                changeset = evolve(changeset, erased=erased)
+            return changeset, outcome
 
         return await commit_once(self.store, claim, decide)
 

@@ -6,23 +6,31 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from odoo_ai_config.application.commits import commit_once
-from odoo_ai_config.application.credentials.sealing import Sealing
+from odoo_ai_config.application.credentials.sealing import Sealing, sealed_values
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_loop
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.retention import RetentionRules
 from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.conversations.pauses import require_pauses
 from odoo_ai_config.domain.credentials.old_values import require_all_opened
+from odoo_ai_config.domain.credentials.secrets import SealContext
 from odoo_ai_config.domain.crews import require_crews
+from odoo_ai_config.domain.documents.credentials import (
+    erased_in,
+    fingerprints_in,
+    with_fingerprints,
+)
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.merging import merge_patch, patched_credentials
 from odoo_ai_config.domain.documents.revisions import (
@@ -40,12 +48,14 @@ from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     CREWS,
     PAUSES,
+    RETENTION,
     DocumentKey,
     DocumentKind,
     TenantArea,
 )
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
-from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
+from odoo_ai_config.domain.outcomes import MOST_NOTICES, Notice, Outcome, WriteKind
+from odoo_ai_config.domain.retention import require_retention
 
 
 @frozen
@@ -95,62 +105,92 @@ class WrittenDocument:
     revision: Revision | None
 
 
-async def write_document(
-    store: ConfigStore,
-    clock: Clock,
-    request: DocumentWrite,
-    decide: Callable[[Revision | None, datetime], Awaitable[Decision]],
-    credentials: CredentialsWriter | None = None,
-) -> WrittenDocument:
+@frozen(eq=False)
+class DocumentWriter:
     """
-    Commit the decision of *decide* about the current revision of the document.
-
-    *credentials* moves the document's secrets to the tenant's credentials; None if the write
-    brings no content.
-
-    Raises:
-        PreconditionFailedError: The document is not at the expected version.
-        InvalidValueError: It is an invalid ``crews`` or ``pauses`` document, or holds too many
-            secrets.
+    Commits decisions about documents. The values of credentials that a write deletes go with it.
     """
-    request.caller.require(Scope.CONFIG_WRITE, request.key.tenant)
 
-    revision: Revision | None = None
+    store: ConfigStore
+    retention: RetentionRules
+    clock: Clock
 
-    async def attempt() -> tuple[Changeset, Outcome]:
-        nonlocal revision
-        now = clock.now()
-        beside = request.key.owner.document(CREDENTIALS)
-        found = await store.current((request.key, beside))
-        current = found.get(request.key)
-        require_version(current, request.expected)
-        decision = await decide(current, now)
-        if credentials is not None and request.key.kind != CREDENTIALS:
-            decision = await _apart(credentials, decision, current, found.get(beside), now)
-        await _require_well_formed(decision.revision)
-        written = tuple(
-            new for new in (decision.revision, decision.credentials) if new is not None
-        )
-        similar = await similar_tenants(
-            store, request.key.tenant, caller=request.caller, new=current is None
-        )
-        versions = {str(new.key.kind): new.version for new in written}
-        outcome = Outcome(
-            WriteKind.DOCUMENT,
-            request.key.owner,
-            {str(request.key.kind): version_of(current), **versions},
-            changed=bool(written),
-            at=now,
-            notices=(*decision.notices, *similar),
-        )
-        revision = decision.revision or current
-        if request.dry_run:
-            return Changeset(), outcome
-        return Changeset(revisions=written, **decision.sealing.parts), outcome
+    async def __call__(
+        self,
+        request: DocumentWrite,
+        decide: Callable[[Revision | None, datetime], Awaitable[Decision]],
+        credentials: CredentialsWriter | None = None,
+    ) -> WrittenDocument:
+        """
+        Commit the decision of *decide* about the current revision of the document.
 
-    claim = None if request.dry_run else request.claim
-    outcome = await commit_once(store, claim, attempt)
-    return WrittenDocument(outcome, None if outcome.replayed else revision)
+        *credentials* moves the document's secrets to the tenant's credentials; None if the write
+        brings no content.
+
+        Raises:
+            PreconditionFailedError: The document is not at the expected version.
+            InvalidValueError: It is an invalid ``crews``, ``pauses`` or ``retention`` document,
+                or holds too many secrets.
+        """
+        request.caller.require(Scope.CONFIG_WRITE, request.key.tenant)
+
+        revision: Revision | None = None
+
+        async def attempt() -> tuple[Changeset, Outcome]:
+            nonlocal revision
+            now = self.clock.now()
+            beside = request.key.owner.document(CREDENTIALS)
+            found = await self.store.current((request.key, beside))
+            current = found.get(request.key)
+            require_version(current, request.expected)
+            decision = await decide(current, now)
+            if credentials is not None and request.key.kind != CREDENTIALS:
+                decision = await _apart(credentials, decision, current, found.get(beside), now)
+            await _require_well_formed(decision.revision)
+            written = tuple(
+                new for new in (decision.revision, decision.credentials) if new is not None
+            )
+            similar = await similar_tenants(
+                self.store, request.key.tenant, caller=request.caller, new=current is None
+            )
+            versions = {str(new.key.kind): new.version for new in written}
+            outcome = Outcome(
+                WriteKind.DOCUMENT,
+                request.key.owner,
+                {str(request.key.kind): version_of(current), **versions},
+                changed=bool(written),
+                at=now,
+                notices=(*decision.notices, *similar),
+            )
+            revision = decision.revision or current
+            if request.dry_run:
+                return Changeset(), outcome
+            erased: tuple[SealContext, ...] = ()
+            if request.key.kind == CREDENTIALS:
+                erased = await self.retention.erased_by(current, decision.revision)
+            return Changeset(revisions=written, erased=erased, **decision.sealing.parts), outcome
+
+        claim = None if request.dry_run else request.claim
+        outcome = await commit_once(self.store, claim, attempt)
+        return WrittenDocument(outcome, None if outcome.replayed else revision)
+
+    async def credentials(
+        self,
+        writer: CredentialsWriter,
+        request: DocumentWrite,
+        current: Revision | None,
+        body: ReadOnlyJsonObject,
+        at: datetime,
+    ) -> Decision:
+        """
+        The decision to make *body* the ``credentials`` document.
+        """
+        sealed = await writer.replaced(
+            self.store, request.key.owner, content_of(current), body, at=at
+        )
+        author = request.caller.id
+        revision = successor(current, request.key, sealed.document, author=author, at=at)
+        return Decision(revision, sealed.sealing, notices=sealed.notices)
 
 
 async def _apart(
@@ -174,22 +214,10 @@ async def _apart(
     )
 
 
-async def _credentials(
-    store: ConfigStore,
-    writer: CredentialsWriter,
-    request: DocumentWrite,
-    current: Revision | None,
-    body: ReadOnlyJsonObject,
-    at: datetime,
-) -> Decision:
-    sealed = await writer.replaced(store, request.key.owner, content_of(current), body, at=at)
-    revision = successor(current, request.key, sealed.document, author=request.caller.id, at=at)
-    return Decision(revision, sealed.sealing, notices=sealed.notices)
-
-
 _FORMS: Final[Mapping[DocumentKind, Callable[[ReadOnlyJsonObject, TenantArea], None]]] = {
     CREWS: require_crews,
     PAUSES: require_pauses,
+    RETENTION: require_retention,
 }
 
 
@@ -208,10 +236,9 @@ class PublishDocument:
     The text of a ``credentials`` document is not stored: its values are sealed.
     """
 
-    store: ConfigStore
+    writer: DocumentWriter
     credentials: CredentialsWriter
     yaml: YamlCodec
-    clock: Clock
 
     async def __call__(self, request: DocumentWrite, *, text: str) -> WrittenDocument:
         """
@@ -226,14 +253,12 @@ class PublishDocument:
 
         async def decide(current: Revision | None, now: datetime) -> Decision:
             if request.key.kind == CREDENTIALS:
-                return await _credentials(
-                    self.store, self.credentials, request, current, body, now
-                )
+                return await self.writer.credentials(self.credentials, request, current, body, now)
             document = await run_off_loop(lambda: self._written(body, text), cost=len(text))
             author = request.caller.id
             return Decision(successor(current, request.key, document, author=author, at=now))
 
-        return await write_document(self.store, self.clock, request, decide, self.credentials)
+        return await self.writer(request, decide, self.credentials)
 
     def _written(self, body: JsonObject, text: str) -> Document:
         require_all_opened(body, open_token=self.credentials.old_cipher.open)
@@ -246,9 +271,8 @@ class PatchDocument:
     Merge a JSON merge patch (RFC 7396) into a document; the comments of its YAML survive.
     """
 
-    store: ConfigStore
+    writer: DocumentWriter
     credentials: CredentialsWriter
-    clock: Clock
 
     async def __call__(self, request: DocumentWrite, *, patch: JsonObject) -> WrittenDocument:
         """
@@ -266,12 +290,12 @@ class PatchDocument:
             cost = cost_of(present, patch)
             if request.key.kind == CREDENTIALS:
                 body = await run_off_loop(lambda: patched_credentials(present, patch), cost=cost)
-                return await _credentials(self.store, self.credentials, request, before, body, now)
+                return await self.writer.credentials(self.credentials, request, before, body, now)
             document = await run_off_loop(lambda: self._patched(present, patch), cost=cost)
             author = request.caller.id
             return Decision(successor(before, request.key, document, author=author, at=now))
 
-        return await write_document(self.store, self.clock, request, decide, self.credentials)
+        return await self.writer(request, decide, self.credentials)
 
     def _patched(self, document: Document, patch: JsonObject) -> Document:
         require_all_opened(patch, open_token=self.credentials.old_cipher.open)
@@ -282,11 +306,13 @@ class PatchDocument:
 class RollBackDocument:
     """
     Append a revision with the body of an earlier one; this also undoes a deletion.
+
+    It brings no value back that was deleted: the reference keeps the value that it has, or has
+    none.
     """
 
-    store: ConfigStore
+    writer: DocumentWriter
     credentials: CredentialsWriter
-    clock: Clock
 
     async def __call__(self, request: DocumentWrite, *, version: int) -> WrittenDocument:
         """
@@ -301,27 +327,37 @@ class RollBackDocument:
         async def decide(current: Revision | None, now: datetime) -> Decision:
             if current is None:
                 raise DocumentNotFoundError
-            target = await self.store.revision(request.key, version)
+            target = await self.writer.store.revision(request.key, version)
             if target is None or target.deleted:
                 raise RevisionNotFoundError
             if request.key.kind == CREDENTIALS:
-                body = target.document.body
-                return await _credentials(
-                    self.store, self.credentials, request, current, body, now
-                )
+                return await self._with_what_is_left(request, current, target, now)
             return Decision(rolled_back(current, target, author=request.caller.id, at=now))
 
-        return await write_document(self.store, self.clock, request, decide, self.credentials)
+        return await self.writer(request, decide, self.credentials)
+
+    async def _with_what_is_left(
+        self, request: DocumentWrite, current: Revision, target: Revision, at: datetime
+    ) -> Decision:
+        stored = await self.credentials.sealer.secrets.stored_in(request.key.owner)
+        gone = erased_in(target.document, stored)
+        known = await sealed_values(content_of(current))
+        marks = fingerprints_in(target.document)
+        present = {ref: mark for ref, mark in known.items() if ref in gone}
+        left = {ref: mark for ref, mark in marks.items() if ref not in gone} | present
+        body = with_fingerprints(request.key.tenant, left).body
+        decision = await self.writer.credentials(self.credentials, request, current, body, at)
+        erased = (Notice("erased_credential", f"credentials.{ref}") for ref in sorted(gone))
+        return evolve(decision, notices=(*decision.notices, *islice(erased, MOST_NOTICES)))
 
 
 @frozen(eq=False)
 class DeleteDocument:
     """
-    Append a tombstone; a rollback brings the document back.
+    Append a tombstone; a rollback brings the document back, but no values of credentials.
     """
 
-    store: ConfigStore
-    clock: Clock
+    writer: DocumentWriter
 
     async def __call__(self, request: DocumentWrite) -> WrittenDocument:
         """
@@ -335,4 +371,4 @@ class DeleteDocument:
         async def decide(current: Revision | None, now: datetime) -> Decision:
             return Decision(tombstone(current, author=request.caller.id, at=now))
 
-        return await write_document(self.store, self.clock, request, decide)
+        return await self.writer(request, decide)

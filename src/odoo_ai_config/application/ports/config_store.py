@@ -139,13 +139,30 @@ class ConfigStore(Protocol):
         """
 
     @abstractmethod
-    async def prune(self, policy: RetentionPolicy, *, now: datetime) -> PruneReport:
+    async def retentions(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[Revision]:
+        """
+        The living ``retention`` documents, by tenant, following *after*.
+
+        The cost does not depend on the tenants that have none.
+        """
+
+    @abstractmethod
+    async def prune(
+        self,
+        policy: RetentionPolicy,
+        *,
+        own: Mapping[TenantId, RetentionPolicy] | None = None,
+        now: datetime,
+    ) -> PruneReport:
         """
         Remove what *policy* allows, in short steps that do not delay writers.
 
         It applies to revisions of documents and of mappings, each by its own channel or document.
-        Idempotency records that expired before *now* go too, and sealed values that no remaining
-        revision of their credentials document names. Current revisions stay, and so do the
+        For the tenants in *own*, that policy counts in its place.
+        Idempotency records that expired before *now* go too, and sealed values that their
+        credentials document does not keep (`kept_values`). Current revisions stay, and so do the
         texts of messages, which `MessageInbox.prune` removes. While another process does it,
         nothing is done.
         """

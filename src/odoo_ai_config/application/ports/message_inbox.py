@@ -169,11 +169,14 @@ class MessageInbox(Protocol):
         """
 
     @abstractmethod
-    async def prune(self, *, before: datetime) -> int:
+    async def prune(
+        self, *, before: datetime, own: Mapping[TenantId, datetime] | None = None
+    ) -> int:
         """
         Remove finished messages last written *before*, with their texts; return how many.
 
-        Open and stuck ones stay. Sealed texts go too if their message is gone or has another
-        holder now. The work is done in short steps that do not delay writers. While another
-        process does it, nothing is done.
+        For those held by a tenant in *own*, that time counts in its place. Open and stuck ones
+        stay. Sealed texts go too if their message is gone or has another holder now. The work is
+        done in short steps that do not delay writers. While another process does it, nothing is
+        done.
         """

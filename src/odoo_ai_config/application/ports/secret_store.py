@@ -5,7 +5,7 @@ Reads wrapped data keys and sealed values, and rotates them. `ConfigStore.commit
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from odoo_ai_config.domain.credentials.secrets import (
@@ -14,7 +14,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     SealedSecret,
     TenantKey,
 )
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, TenantId
 
 
 class SecretStore(Protocol):
@@ -50,6 +50,14 @@ class SecretStore(Protocol):
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
         """
         One sealed value.
+        """
+
+    @abstractmethod
+    async def stored_in(
+        self, owner: TenantArea
+    ) -> Mapping[CredentialRef, Collection[Fingerprint]]:
+        """
+        The fingerprints of the stored credentials of *owner*, by reference.
         """
 
     @abstractmethod

@@ -21,6 +21,8 @@ from odoo_ai_config.domain.identifiers import (
 )
 
 MASK: Final = "sealed:"
+# The purpose of a value that a credentials document names.
+CREDENTIAL: Final = "credential"
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -126,7 +128,7 @@ class SealContext:
 
     owner: TenantArea
     ref: CredentialRef
-    purpose: str = "credential"
+    purpose: str = CREDENTIAL
 
     @property
     def tenant(self) -> TenantId:

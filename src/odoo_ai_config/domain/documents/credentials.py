@@ -4,7 +4,8 @@ The ``credentials`` document, which names sealed values, and the references to t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -17,8 +18,14 @@ from odoo_ai_config.domain.credentials.old_values import (
     never_opens,
     require_opened,
 )
-from odoo_ai_config.domain.credentials.secrets import Fingerprint, SecretText
+from odoo_ai_config.domain.credentials.secrets import (
+    MASK,
+    Fingerprint,
+    SealContext,
+    SecretText,
+)
 from odoo_ai_config.domain.documents.document import Document
+from odoo_ai_config.domain.documents.revisions import Revision, content_of
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import REF_SUFFIX, CredentialRef, TenantId
 from odoo_ai_config.domain.json_types import (
@@ -29,6 +36,8 @@ from odoo_ai_config.domain.json_types import (
     shown_place,
 )
 
+# What an old version shows in place of a value that was deleted. Writing it removes the reference.
+ERASED: Final = f"{MASK}erased"
 # The replaced service wrote these for an empty field of Odoo.
 _EMPTY: Final = frozenset({OLD_MARK, f"{OLD_MARK}False"})
 
@@ -72,8 +81,9 @@ def given_credentials(
     """
     What the credentials document *body*, which somebody wrote, says.
 
-    ``null``, ``false`` and ``""`` remove a reference. The replaced service put ``ENC:`` before
-    values that it did not encrypt; the mark is dropped, and says nothing if it stands alone.
+    ``null``, ``false``, ``""`` and `ERASED` remove a reference. The replaced service put ``ENC:``
+    before values that it did not encrypt; the mark is dropped, and says nothing if it stands
+    alone.
 
     Raises:
         InvalidValueError: It has other members than ``account_id`` and ``credentials``, or the
@@ -89,7 +99,7 @@ def given_credentials(
     sealed: dict[CredentialRef, Fingerprint] = {}
     removed, unmarked = set(), set()
     for name, value in values.items():
-        if value is None or value is False or value == "":
+        if value is None or value is False or value in ("", ERASED):
             removed.add(name)
             continue
         if not isinstance(value, str):
@@ -125,6 +135,63 @@ def _fingerprints_in(document: Document) -> Mapping[str, Fingerprint]:
         ref: Fingerprint.from_mask(text) for ref, text in sealed.items() if isinstance(text, str)
     }
     return {ref: mark for ref, mark in marks.items() if mark is not None}
+
+
+def erased_by(before: Revision | None, after: Revision | None) -> tuple[SealContext, ...]:
+    """
+    The places whose values go when *after* replaces *before*, both of one credentials document.
+
+    They are those of the references that *after* no longer has; none if it is None.
+    """
+    if before is None or after is None:
+        return ()
+    owner, left = after.key.owner, fingerprints_in(content_of(after))
+    gone = fingerprints_in(content_of(before)).keys() - left.keys()
+    return tuple(SealContext(owner, CredentialRef(ref)) for ref in sorted(gone))
+
+
+def kept_values(
+    history: Iterable[Revision], *, deleted_after: datetime
+) -> frozenset[tuple[str, Fingerprint]]:
+    """
+    The values that a credentials document with *history*, newest first, keeps.
+
+    Those of a reference that was deleted stay if that was after *deleted_after*.
+    """
+    kept: set[tuple[str, Fingerprint]] = set()
+    known: dict[str, bool] = {}
+    newer_at: datetime | None = None
+    for revision in history:
+        stays = newer_at is None or newer_at > deleted_after
+        for ref, mark in fingerprints_in(content_of(revision)).items():
+            if known.setdefault(ref, stays):
+                kept.add((ref, mark))
+        newer_at = revision.updated_at
+    return frozenset(kept)
+
+
+def erased_in(
+    document: Document, stored: Mapping[CredentialRef, Collection[Fingerprint]]
+) -> frozenset[str]:
+    """
+    The references of a credentials *document* whose values are not *stored* any more.
+    """
+    return frozenset(
+        ref
+        for ref, mark in fingerprints_in(document).items()
+        if mark not in stored.get(CredentialRef(ref), ())
+    )
+
+
+def showing_erased(document: Document, erased: Collection[str]) -> Document:
+    """
+    A credentials *document* with `ERASED` for the values of the references *erased*.
+    """
+    body = document.body
+    named = body.get("credentials")
+    if not erased or not isinstance(named, dict):
+        return document
+    return Document.of({**body, "credentials": named | dict.fromkeys(erased, ERASED)})
 
 
 @frozen

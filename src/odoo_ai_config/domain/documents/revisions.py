@@ -181,16 +181,27 @@ class RetentionPolicy:
     Which old revisions may go: those beyond the newest *keep*, and those older than *max_age*.
 
     It is for documents and for mappings. None turns a rule off. The current revision always stays.
+
+    Args:
+        credentials: How long the values of deleted credentials stay, for a rollback to bring back.
     """
 
     keep: int | None = None
     max_age: timedelta | None = None
+    credentials: timedelta = timedelta()
 
     def __attrs_post_init__(self) -> None:
         if self.keep is not None and self.keep < 1:
             raise InvalidValueError("keep", "positive")
         if self.max_age is not None and self.max_age <= timedelta():
             raise InvalidValueError("max_age", "positive")
+
+    @property
+    def keeps_all(self) -> bool:
+        """
+        Whether every revision stays.
+        """
+        return self.keep is None and self.max_age is None
 
     def allows_pruning(self, revision: Dated, *, latest: int, now: datetime) -> bool:
         """

@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "keys": "commands.keys",
     "addresses": "commands.addresses",
     "keyring": "commands.keyring",
+    "credentials": "commands.credentials",
     "chatwoot": "commands.chatwoot",
     "messages": "commands.messages",
     "spool": "commands.spool",

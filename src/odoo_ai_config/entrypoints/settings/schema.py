@@ -274,6 +274,12 @@ class Settings:
     keep_days: int = environ.var(
         "0", count(0), help="Dias que versões antigas são guardadas; 0 para sempre"
     )
+    keep_deleted_credentials_days: int = environ.var(
+        "0",
+        count(0, 36_500),
+        help="Dias em que os valores de credenciais apagadas ainda são guardados, para que uma "
+        "volta a uma versão antiga os traga; 0: somem na hora",
+    )
     history_messages: int = environ.var(
         "20",
         count(0, MOST_HISTORY),

@@ -27,7 +27,8 @@ from odoo_ai_config.domain.identifiers import (
     CredentialRef,
     TenantId,
 )
-from tests.contract.samples import AT, owner
+from odoo_ai_config.domain.retention import Retention
+from tests.contract.samples import AT, owner, rules_over
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
 
 OWNER = owner()
@@ -378,7 +379,8 @@ async def test_pruning_keeps_what_the_policy_keeps(hub: MemoryHub) -> None:
     for n in range(5):
         await hub.publish_document(write(KEY), text=f'{{"a": {n}}}')
 
-    report = await evolve(hub.prune_history, policy=RetentionPolicy(keep=2))()
+    rules = rules_over(hub.ports.store, Retention(RetentionPolicy(keep=2), None))
+    report = await evolve(hub.prune_history, rules=rules)()
 
     assert report.revisions == 3
     history = await hub.list_documents.history(KEY, caller=ANYBODY)
@@ -401,7 +403,8 @@ async def test_rolled_back_credentials_survive_a_pruning_at_the_same_moment(
 ) -> None:
     await hub.publish_document(write(SECRETS), text='{"credentials": {"ref": "first"}}')
     await hub.publish_document(write(SECRETS), text='{"credentials": {"ref": "second"}}')
-    roll_back = evolve(hub.roll_back_document, store=PrunedBeforeEveryCommit(hub.state))
+    writer = evolve(hub.roll_back_document.writer, store=PrunedBeforeEveryCommit(hub.state))
+    roll_back = evolve(hub.roll_back_document, writer=writer)
 
     await roll_back(write(SECRETS), version=1)
 
@@ -412,7 +415,8 @@ async def test_named_sealed_values_survive_a_pruning_at_the_same_moment(hub: Mem
     await hub.publish_document(write(SECRETS), text='{"credentials": {"ref": "first"}}')
     shown = (await hub.read_document(SECRETS, caller=ANYBODY)).document.text
     await hub.publish_document(write(SECRETS), text='{"credentials": {"ref": "second"}}')
-    publish = evolve(hub.publish_document, store=PrunedBeforeEveryCommit(hub.state))
+    writer = evolve(hub.publish_document.writer, store=PrunedBeforeEveryCommit(hub.state))
+    publish = evolve(hub.publish_document, writer=writer)
 
     await publish(write(SECRETS), text=shown)
 

@@ -33,7 +33,7 @@ from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, NoReply
 from odoo_ai_config.domain.messages.inbox import MessageId, Origin, Stage, WrongStageError
-from tests.contract.samples import AT
+from tests.contract.samples import AT, rules_over
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
 from tests.unit.application.messages.deliveries import (
     ACME,
@@ -489,7 +489,12 @@ async def test_finished_messages_are_forgotten_in_time() -> None:
     hub.clock.tick(timedelta(days=30))
     assert await hub.prune_messages() == 0
     hub.clock.tick()
-    assert await PruneMessages(hub.ports.inbox, hub.ports.conversations, hub.clock, None)() == 0
+    assert (
+        await PruneMessages(
+            hub.ports.inbox, hub.ports.conversations, hub.clock, rules_over(hub.ports.store)
+        )()
+        == 0
+    )
     assert await hub.prune_messages() == 1
     assert await hub.ports.inbox.find(message_id) is None
     assert hub.state.secrets == {}

@@ -1,5 +1,7 @@
 """
-``GET /v1/tenants/{tenant}/{domain}/credentials/{ref}``: the only endpoint that shows a secret.
+``/v1/tenants/{tenant}/{domain}/credentials/{ref}``: one sealed credential.
+
+Reading it is the only way to see a secret.
 """
 
 from __future__ import annotations
@@ -10,21 +12,29 @@ from aiohttp import web
 
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import CredentialNotFoundError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
+from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.credentials.schemas import Credential
+from odoo_ai_config.entrypoints.http.credentials.schemas import Credential, DeletedCredential
 from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, SERVICES
-from odoo_ai_config.entrypoints.http.platform.operations import VAULT, Operation, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
+    VAULT,
+    Operation,
+    RouteGroup,
+)
 from odoo_ai_config.entrypoints.http.platform.paths import domain_of, named, tenant_of
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown
+from odoo_ai_config.entrypoints.http.platform.texts import language_of
 
 ROUTES: Final = RouteGroup("tenants", App.CONFIG, "config")
+_CREDENTIAL: Final = "/v1/tenants/{tenant}/{domain}/credentials/{ref}"
 
 
 @Operation(
     ROUTES,
     "GET",
-    "/v1/tenants/{tenant}/{domain}/credentials/{ref}",
+    _CREDENTIAL,
     scope=Scope.SECRETS_READ,
     answer=Credential,
     answer_headers=("Cache-Control",),
@@ -36,8 +46,7 @@ async def read_credential(request: web.Request, caller: ApiKey) -> web.Response:
 
     Every read is audited. Caches must not store the answer.
     """
-    owner = TenantArea(tenant_of(request), domain_of(request))
-    ref = named("credential_ref", CredentialRef, request.match_info["ref"])
+    owner, ref = _place_of(request)
     secret = await request.app[SERVICES].reveal_credential(
         owner, ref, caller=caller, request_id=request[REQUEST_ID]
     )
@@ -45,3 +54,38 @@ async def read_credential(request: web.Request, caller: ApiKey) -> web.Response:
         tenant_id=str(owner.tenant), domain=str(owner.domain), ref=str(ref), value=secret.reveal()
     )
     return shown(credential, NO_STORE)
+
+
+@Operation(
+    ROUTES,
+    "DELETE",
+    _CREDENTIAL,
+    scope=Scope.CONFIG_WRITE,
+    answer=DeletedCredential,
+    answer_headers=("Cache-Control",),
+    refusals=(*COMMIT, CredentialNotFoundError),
+)
+async def delete_credential(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Delete a credential, with every value that it ever had.
+
+    The `credentials` document gets a new version without it. Old versions show `sealed:erased` in
+    its place, and a rollback to one of them does not bring a value back.
+    """
+    owner, ref = _place_of(request)
+    outcome = await request.app[SERVICES].delete_credential(
+        owner, ref, caller=caller, request_id=request[REQUEST_ID]
+    )
+    deleted = DeletedCredential(
+        tenant_id=str(owner.tenant),
+        domain=str(owner.domain),
+        ref=str(ref),
+        version=outcome.versions[str(CREDENTIALS)],
+        warnings=shown_notices(outcome.notices, language_of(request)),
+    )
+    return shown(deleted, NO_STORE)
+
+
+def _place_of(request: web.Request) -> tuple[TenantArea, CredentialRef]:
+    owner = TenantArea(tenant_of(request), domain_of(request))
+    return owner, named("credential_ref", CredentialRef, request.match_info["ref"])

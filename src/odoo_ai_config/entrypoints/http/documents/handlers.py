@@ -215,7 +215,7 @@ async def delete_document(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Delete a document.
 
-    Its history stays, and a rollback restores it.
+    Its history stays, and a rollback restores it. The values of a `credentials` document are gone.
     """
     raw = await read_body(request)
     written = await _attempt(request, caller, raw, request.app[SERVICES].delete_document)

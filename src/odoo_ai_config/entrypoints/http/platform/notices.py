@@ -34,6 +34,7 @@ class NoticeCode(StrEnum):
     SIMILAR_TENANT = auto()
     KEPT_CREDENTIAL = auto()
     OLD_MARK_DROPPED = auto()
+    ERASED_CREDENTIAL = auto()
 
 
 NOTICES: Final[Mapping[str, Text]] = {
@@ -106,6 +107,12 @@ NOTICES: Final[Mapping[str, Text]] = {
         "faz parte da senha, envie ENC:ENC:...",
         "the value began with ENC:, the old server's mark, and was stored without it; if the mark "
         "is part of the password, send ENC:ENC:...",
+    ),
+    NoticeCode.ERASED_CREDENTIAL: Text(
+        "o valor que esta credencial tinha naquela versão foi apagado e não voltou; envie-o de "
+        "novo se for preciso",
+        "the value that this credential had in that version was deleted and did not come back; "
+        "send it again if it is needed",
     ),
 }
 

@@ -184,8 +184,12 @@ RULES: Final[Mapping[str, Text]] = {
     ),
     "future": Text("deve ser um momento futuro", "must be in the future"),
     "default_domain": Text(
-        "deve ser default: as pausas de um cliente valem para todas as áreas",
-        "must be default: the pauses of a client are for all its areas",
+        "deve ser default: as pausas e os prazos de um cliente valem para todas as áreas",
+        "must be default: the pauses and the retention of a client are for all its areas",
+    ),
+    "retention": Text(
+        "deve ser um número inteiro de 0 a 36500 (dias) ou a 1000000 (versões)",
+        "must be a whole number from 0 to 36500 (days) or to 1000000 (versions)",
     ),
     "inbox_channel": Text(
         "deve nomear canais como 1/7 (conta e caixa de entrada)",

@@ -14,15 +14,24 @@ from odoo_ai_config.application.off_loop import ENTRY
 from odoo_ai_config.application.tenants import TenantOverview
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.mapping import MappingRevision
-from odoo_ai_config.domain.errors import TenantForbiddenError, TenantNotFoundError
+from odoo_ai_config.domain.errors import (
+    InvalidValueError,
+    TenantForbiddenError,
+    TenantNotFoundError,
+)
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.retention import Retention
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.conditional import (
     shown_tagged,
     shown_tagged_off_loop,
 )
+from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
 from odoo_ai_config.entrypoints.http.platform.operations import (
+    COMMIT,
     Operation,
     PageSize,
     Query,
@@ -30,11 +39,14 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 )
 from odoo_ai_config.entrypoints.http.platform.paths import tenant_of
 from odoo_ai_config.entrypoints.http.platform.representations import (
+    NO_STORE,
     channel_shown,
+    shown,
     timestamp,
 )
 from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
 from odoo_ai_config.entrypoints.http.tenants.schemas import (
+    RETENTION,
     AreaDocuments,
     Channel,
     Channels,
@@ -42,11 +54,13 @@ from odoo_ai_config.entrypoints.http.tenants.schemas import (
     Tenant,
     TenantDocument,
     TenantPage,
+    TenantRetention,
 )
 
 ROUTES: Final = RouteGroup("tenants", App.CONFIG, "config")
 _AFTER: Final = Query("after", TenantIdText, TenantId, "The `next` of the previous page.")
 _LIMIT: Final = PageSize(default=50, most=500)
+_RETENTION: Final = "/v1/tenants/{tenant}/retention"
 
 
 @Operation(
@@ -104,6 +118,52 @@ async def list_channels(request: web.Request, caller: ApiKey) -> web.Response:
         lambda: Channels(channels=[_channel(revision) for revision in revisions]),
         cost=ENTRY * len(revisions),
     )
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    _RETENTION,
+    scope=Scope.CONFIG_READ,
+    answer=TenantRetention,
+    answer_headers=("Cache-Control",),
+    refusals=(TenantForbiddenError,),
+)
+async def read_retention(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Read how long the hub keeps what it stores of a tenant.
+    """
+    read = request.app[SERVICES].tenant_retention
+    return _retention_shown(*await read(tenant_of(request), caller=caller))
+
+
+@Operation(
+    ROUTES,
+    "PUT",
+    _RETENTION,
+    scope=Scope.CONFIG_WRITE,
+    body=RETENTION,
+    answer=TenantRetention,
+    answer_headers=("Cache-Control",),
+    refusals=(*COMMIT, IncompleteDataError, InvalidValueError, TenantForbiddenError),
+)
+async def set_retention(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Set how long the hub keeps what it stores of a tenant.
+
+    What the body leaves out follows the settings of the hub. It is the tenant's `retention`
+    document, with its history.
+    """
+    caller.require(Scope.CONFIG_WRITE)
+    raw = await read_body(request)
+    require_json(request)
+    body = await read_json(request, raw, dict)
+    change = request.app[SERVICES].tenant_retention.set
+    return _retention_shown(*await change(tenant_of(request), body, caller=caller))
+
+
+def _retention_shown(kept: Retention, own: JsonObject) -> web.Response:
+    return shown({**kept.body, "own": sorted(own)}, NO_STORE)
 
 
 def _channel(revision: MappingRevision) -> Channel:

@@ -4,12 +4,21 @@ Answers about tenants.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final, TypeAlias
 
 from msgspec import Meta
 
+from odoo_ai_config.domain.retention import (
+    CREDENTIAL_DAYS,
+    MESSAGE_DAYS,
+    MOST_DAYS,
+    MOST_VERSIONS,
+    VERSION_DAYS,
+    VERSIONS,
+)
 from odoo_ai_config.entrypoints.http.platform.schema import (
     AuthorText,
+    Body,
     BusinessAreaText,
     ChatwootIdText,
     CrewText,
@@ -108,3 +117,57 @@ class Channels:
     """
 
     channels: list[Channel]
+
+
+Versions: TypeAlias = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=MOST_VERSIONS,
+        description="The newest versions of each document and channel that are kept; 0 for all.",
+    ),
+]
+Days: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_DAYS, description="0 for ever.")]
+DaysAfterDeletion: TypeAlias = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=MOST_DAYS,
+        description="How long a rollback can bring back the value of a deleted credential; "
+        "0: it is gone at once.",
+    ),
+]
+
+
+@answer
+class TenantRetention:
+    """
+    How many days and versions the hub keeps what it stores of a tenant.
+    """
+
+    versions: Versions
+    version_days: Days
+    message_days: Days
+    deleted_credential_days: DaysAfterDeletion
+    own: Annotated[
+        list[str],
+        Meta(description="Which of them the tenant has of its own; the others are the hub's."),
+    ]
+
+
+def _schema(most: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 0, "maximum": most}
+
+
+RETENTION: Final = Body(
+    name="NewRetention",
+    description="What a tenant keeps otherwise than the settings of the hub say.",
+    members={
+        VERSIONS: _schema(MOST_VERSIONS),
+        VERSION_DAYS: _schema(MOST_DAYS),
+        MESSAGE_DAYS: _schema(MOST_DAYS),
+        CREDENTIAL_DAYS: _schema(MOST_DAYS),
+    },
+    more={"additionalProperties": False},
+    example={MESSAGE_DAYS: 90, VERSIONS: 50},
+)

@@ -62,3 +62,31 @@ async def test_page_that_cannot_be_is_a_422(web: WebHub, query: str, field: str)
     answer = await web.get(f"/v1/tenants?{query}")
     assert answer.status == 422
     assert (await answer.json())["errors"][0]["field"] == field
+
+
+async def test_retention_of_a_tenant_is_set_and_shown(web: WebHub) -> None:
+    path = "/v1/tenants/123456/retention"
+    assert (await (await web.get(path)).json())["own"] == []
+    kept = await (await web.ask("PUT", path, json={"message_days": 7})).json()
+    assert (kept["message_days"], kept["own"]) == (7, ["message_days"])
+    assert await (await web.get(path)).json() == kept
+    refused = await web.ask("PUT", path, json={"message_days": -1})
+    assert (refused.status, (await refused.json())["code"]) == (422, "invalid_value")
+
+
+async def test_credential_is_deleted_and_old_versions_say_so(web: WebHub) -> None:
+    await web.send(fixture("credentials_flat"))
+    token = fixture("credentials_flat")["token"]
+    path = f"/v1/tenants/123456/default/credentials/{token}"
+    deleted = await web.ask("DELETE", path)
+    told = await deleted.json()
+    assert (deleted.status, told["ref"], told["version"]) == (200, token, 2)
+    assert [warning["code"] for warning in told["warnings"]] == ["missing_credential"]
+    for method in ("GET", "DELETE"):
+        gone = await web.ask(method, path)
+        assert (gone.status, (await gone.json())["code"]) == (404, "credential_not_found")
+    old = await (await web.get("/configs/123456/default/credentials/version/1")).json()
+    assert old["json_data"]["credentials"][token] == "sealed:erased"
+    back = await web.post("/configs/123456/default/credentials/rollback", {"version": 1})
+    assert "erased_credential" in [one["code"] for one in (await back.json())["warnings"]]
+    assert (await web.get(path)).status == 404
