@@ -105,6 +105,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
         collection_key(), Position(0, 0), limit=5
     ),
     "secrets.active_key": lambda stores: stores.secrets.active_key(ACME),
+    "secrets.active_keys": lambda stores: stores.secrets.active_keys(),
     "secrets.sealing_key": lambda stores: stores.secrets.sealing_key(ACME),
     "secrets.tenant_key": lambda stores: stores.secrets.tenant_key(ACME, "k1"),
     "secrets.sealed": lambda stores: stores.secrets.sealed(secret().context, secret().fingerprint),
@@ -135,6 +136,9 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "inbox.untold": lambda stores: stores.inbox.untold(AT, limit=5),
     "inbox.of_conversation": lambda stores: stores.inbox.of_conversation(sighting().key, limit=5),
     "inbox.answers_since": lambda stores: stores.inbox.answers_since(sighting().key, AT, limit=5),
+    "inbox.of_persons": lambda stores: stores.inbox.of_persons([secret().fingerprint], limit=5),
+    "inbox.unnamed": lambda stores: stores.inbox.unnamed(limit=5),
+    "inbox.name": lambda stores: stores.inbox.name(message(), []),
     "inbox.census": lambda stores: stores.inbox.census(),
     "inbox.prune": lambda stores: stores.inbox.prune(before=AT),
     "conversations.find": lambda stores: stores.conversations.find(sighting().key),

@@ -1127,6 +1127,98 @@ class InboxPruneContract(StoreContract):
         assert await stores.inbox.prune(before=LATER + timedelta(microseconds=1)) == 1
         assert await stores.inbox.find(message().id) is None
 
+    async def test_messages_are_found_by_the_person(self, stores: Stores) -> None:
+        ana, bia, eva = fingerprint(101), fingerprint(102), fingerprint(103)
+        said = [
+            evolve(message(f"message-{number}", place, minute=number), persons=persons)
+            for number, (place, persons) in enumerate(
+                [
+                    ("1", (ana, bia)),
+                    ("2", (ana,)),
+                    ("1", ()),
+                    ("3", (bia,)),
+                    ("1", (eva,)),
+                    ("1", None),
+                    (None, (ana,)),
+                ]
+            )
+        ]
+        for one in said:
+            await put(stores, one)
+        await put(stores, said[1].done(at=LATER))
+        found = await stores.inbox.of_persons([ana], limit=9)
+        assert list(found) == [said[0], said[1].done(at=LATER), said[6]]
+        both = await stores.inbox.of_persons([ana, bia], limit=9)
+        assert [one.id for one in both] == [said[0].id, said[1].id, said[3].id, said[6].id]
+        first = await stores.inbox.of_persons([ana, bia], limit=2)
+        rest = await stores.inbox.of_persons([ana, bia], after=first[-1].id, limit=2)
+        assert [*first, *rest] == list(both)
+        assert list(await stores.inbox.of_persons([], limit=9)) == []
+        gone = MessageId("message-99")
+        assert list(await stores.inbox.of_persons([ana], after=gone, limit=9)) == []
+
+    async def test_erased_message_has_no_text_and_is_not_found(self, stores: Stores) -> None:
+        ana, bia = fingerprint(101), fingerprint(102)
+        first = evolve(message("message-1"), persons=(ana, bia))
+        second = evolve(message("message-2", minute=1), persons=(bia,))
+        texts = [text_of(first), answer_to(first), text_of(second)]
+        await stores.config.commit(Changeset(messages=(first,), secrets=tuple(texts[:2])))
+        await stores.config.commit(Changeset(messages=(second,), secrets=(texts[2],)))
+        erased = first.erased(at=LATER)
+        places = body_context(first), answer_context(first)
+        await stores.config.commit(Changeset(messages=(erased,), erased=places))
+        assert await stores.inbox.find(first.id) == erased
+        for text in texts:
+            left = text if text.context.ref.value == second.id.value else None
+            assert await sealed(stores, text) == left
+        assert list(await stores.inbox.of_persons([ana], limit=9)) == []
+        assert list(await stores.inbox.of_persons([ana, bia], limit=9)) == [second]
+        # The conversation goes on with the next one.
+        assert await claimed(stores) == {"message-2"}
+
+    async def test_pruned_message_is_not_found_by_the_person(self, stores: Stores) -> None:
+        ana = fingerprint(101)
+        for name in ("message-1", "message-2"):
+            one = evolve(message(name), persons=(ana,))
+            await put(stores, one)
+        await put(stores, evolve(message(), persons=(ana,)).done(at=SOON))
+        await stores.inbox.prune(before=LATER)
+        assert [one.id.value for one in await stores.inbox.of_persons([ana], limit=9)] == [
+            "message-2"
+        ]
+        left = evolve(message("message-2"), persons=(ana,))
+        await put(stores, left.done(at=SOON))
+        await stores.inbox.prune(before=LATER)
+        assert list(await stores.inbox.of_persons([ana], limit=9)) == []
+
+    async def test_messages_of_earlier_versions_get_persons_once(self, stores: Stores) -> None:
+        ana = fingerprint(101)
+        old, new = message("message-1"), evolve(message("message-2"), persons=())
+        without = evolve(message("message-3", "3"), body=None)
+        await put(stores, old)
+        await put(stores, new)
+        await put(stores, without)
+        assert list(await stores.inbox.unnamed(limit=9)) == [old]
+        other = evolve(old, body=fingerprint(77))
+        moved = evolve(old, destination=destination("other"))
+        for stale in (other, moved, message("message-9")):
+            assert not await stores.inbox.name(stale, [ana])
+        assert await stores.inbox.name(old, [ana])
+        assert not await stores.inbox.name(old, [])
+        assert list(await stores.inbox.unnamed(limit=9)) == []
+        named = evolve(old, persons=(ana,))
+        assert list(await stores.inbox.of_persons([ana], limit=9)) == [named]
+        assert await stores.inbox.find(old.id) == named
+
+    async def test_message_that_moves_is_found_by_its_new_persons(self, stores: Stores) -> None:
+        ana, bia = fingerprint(101), fingerprint(102)
+        lost = evolve(stray("message-1"), persons=(ana,))
+        await put(stores, lost)
+        moved = lost.replayed(destination(), at=SOON, body=fingerprint(3), persons=(bia,))
+        await put(stores, moved)
+        assert list(await stores.inbox.of_persons([ana], limit=9)) == []
+        assert list(await stores.inbox.of_persons([bia], limit=9)) == [moved]
+
     async def test_messages_of_a_tenant_may_be_kept_for_another_time(self, stores: Stores) -> None:
         done = [
             evolve(

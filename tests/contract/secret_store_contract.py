@@ -51,6 +51,15 @@ async def require_openable(stores: Stores, sealed: SealedSecret) -> None:
 
 
 class TenantKeyContract(StoreContract):
+    async def test_newest_keys_are_listed_by_tenant(self, stores: Stores) -> None:
+        for tenant in ("b", "a", "c"):
+            await stores.config.commit(Changeset(new_tenant_key=tenant_key(tenant)))
+        newer = tenant_key("b", "k2")
+        assert await stores.secrets.add_key(newer, successor_of=tenant_key("b"))
+        first = await stores.secrets.active_keys(limit=2)
+        assert list(first) == [tenant_key("a"), newer]
+        assert list(await stores.secrets.active_keys(after=TenantId("b"))) == [tenant_key("c")]
+
     async def test_nothing_is_known_at_first(self, stores: Stores) -> None:
         assert await stores.secrets.active_key(ACME) is None
         assert await stores.secrets.tenant_key(ACME, "k1") is None

@@ -38,6 +38,8 @@ PAGES = [
     ROOT / "docs" / "crews.md",
     ROOT / "docs" / "crews.pt-BR.md",
     ROOT / "docs" / "http-api.md",
+    ROOT / "docs" / "lgpd.md",
+    ROOT / "docs" / "lgpd.pt-BR.md",
     ROOT / "docs" / "library.md",
     ROOT / "docs" / "odoo-api.md",
 ]

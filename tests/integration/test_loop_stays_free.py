@@ -288,6 +288,8 @@ def on_messages(size: int) -> Iterator[Attack]:
         yield Attack("POST /v1/messages/replay", body)
         for place in PAUSED:
             yield Attack(f"POST {place}/pause", body)
+        for act in ("find", "export", "erase"):
+            yield Attack(f"POST /v1/persons/{act}", body)
         event = "conversation_status_changed"
         yield Attack("POST /webhook", with_more({**CHANGE, "event": event}, members))
         yield Attack("PUT /v1/chatwoot/accounts/{account}", body)

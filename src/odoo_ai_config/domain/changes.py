@@ -99,6 +99,8 @@ class AuditAction(enum.Enum):
     TENANT_PAUSED = "tenant_paused"
     TENANT_RESUMED = "tenant_resumed"
     STORE_RESTORED = "store_restored"
+    PERSON_EXPORTED = "person_exported"
+    PERSON_ERASED = "person_erased"
 
 
 @frozen

@@ -20,6 +20,7 @@ from odoo_ai_config.application.conversations.reading import Explanation
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.messages.intake import Receipt
 from odoo_ai_config.application.messages.payloads import read_event
+from odoo_ai_config.application.messages.persons import PersonPage, Presence
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.reconciliation import Reconciliation
@@ -593,6 +594,66 @@ class Hub:
             TenantNotFoundError: It has no document.
         """
         return await self.services.pause_tenant.end(TenantId(tenant), caller=self.caller)
+
+    async def find_person(
+        self,
+        *,
+        number: str | None = None,
+        contact: str | None = None,
+        identifier: str | None = None,
+        tenant: str | None = None,
+    ) -> Sequence[Presence]:
+        """
+        Which tenants have something of a person, named in one of three ways.
+
+        *number* is a WhatsApp number, *contact* the account and the id of a contact (``1/77``),
+        and *identifier* what the contact is called in another system.
+        """
+        person = self.services.numbers.person(number, contact, identifier)
+        of = None if tenant is None else TenantId(tenant)
+        return await self.services.find_person(person, caller=self.caller, tenant=of)
+
+    async def export_person(
+        self,
+        tenant: str,
+        *,
+        number: str | None = None,
+        contact: str | None = None,
+        identifier: str | None = None,
+        after: str | None = None,
+    ) -> PersonPage:
+        """
+        What a tenant has of a person, 50 messages with their texts; continue from its `next`.
+        """
+        return await self.services.export_person(
+            self.services.numbers.person(number, contact, identifier),
+            TenantId(tenant),
+            caller=self.caller,
+            after=None if after is None else MessageId(after),
+        )
+
+    async def erase_person(
+        self,
+        tenant: str,
+        *,
+        number: str | None = None,
+        contact: str | None = None,
+        identifier: str | None = None,
+        special_numbers: bool = False,
+        dry_run: bool = False,
+    ) -> Presence:
+        """
+        Erase what a tenant has of a person, and tell what it was; with *dry_run* only tell it.
+
+        Special numbers of the mapping go only with *special_numbers*.
+        """
+        return await self.services.erase_person(
+            self.services.numbers.person(number, contact, identifier),
+            TenantId(tenant),
+            caller=self.caller,
+            numbers=special_numbers,
+            dry_run=dry_run,
+        )
 
     async def answer(
         self, message_id: str, answer: str | Answer | None, *, private: bool = False

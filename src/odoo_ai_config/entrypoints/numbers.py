@@ -26,6 +26,7 @@ from odoo_ai_config.domain.channels.phone import (
     typed,
 )
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.messages.persons import Person, one_of
 
 DEFAULT_COUNTRY: Final = "BR"
 _ABROAD: Final = "00"
@@ -105,6 +106,21 @@ class NumberReader:
             return self.read(text).digits
         except InvalidValueError:
             return sender_of(text)
+
+    def person(self, number: str | None, contact: str | None, identifier: str | None) -> Person:
+        """
+        The person who is named in one of three ways, the number as `read` reads it.
+
+        Raises:
+            InvalidValueError: It is not exactly one, or has a wrong form.
+        """
+        return one_of(
+            (
+                None if number is None else Person.of_number(self.read(number)),
+                None if contact is None else Person.from_contact(contact),
+                None if identifier is None else Person.of_identifier(identifier),
+            )
+        )
 
     def _found(self, digits: str, text: str) -> str | None:
         said = typed(text)

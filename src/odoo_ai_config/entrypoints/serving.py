@@ -140,6 +140,13 @@ async def run_server(
             ]
             if upkeep:
                 jobs.append(("pruning", partial(prune, services), _PRUNE_SECONDS))
+                await background.enter_async_context(
+                    beside(
+                        partial(name_persons, services),
+                        name="name_persons",
+                        failed=metrics.failure,
+                    )
+                )
             if services.bring_in_arrivals is not None:
                 bringing_in = BringingIn(app, services.bring_in_arrivals)
                 await bringing_in.count()
@@ -191,6 +198,19 @@ async def look_at_key_ring(services: Services) -> None:
     # If the store is unavailable, the next call asks it again.
     with contextlib.suppress(ApplicationError):
         await services.check_key_ring.while_running()
+
+
+async def name_persons(services: Services) -> None:
+    """
+    Make the messages of earlier versions findable by person. If it fails, the next start does it.
+    """
+    try:
+        named = await services.name_persons()
+    except ApplicationError as error:
+        _log.warning("naming_persons_failed", code=error.code)
+    else:
+        if named:
+            _log.info("persons_named", messages=named)
 
 
 async def prune(services: Services) -> None:

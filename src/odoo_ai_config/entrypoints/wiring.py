@@ -60,6 +60,13 @@ from odoo_ai_config.application.messages.delivery import DeliverMessage
 from odoo_ai_config.application.messages.intake import ReceiveMessage
 from odoo_ai_config.application.messages.missed import FindMissedMessages
 from odoo_ai_config.application.messages.people import TellPeople
+from odoo_ai_config.application.messages.persons import (
+    ErasePerson,
+    ExportPerson,
+    FindPerson,
+    NamePersons,
+    PersonSearch,
+)
 from odoo_ai_config.application.messages.posting import AnswerPosting
 from odoo_ai_config.application.messages.progress import StepWriter
 from odoo_ai_config.application.messages.reading import ListMessages, ReadMessage
@@ -182,14 +189,18 @@ class Services:
     delete_document: DeleteDocument
     deliver_message: DeliverMessage
     discard_message: DiscardMessage
+    erase_person: ErasePerson
     explain_silence: ExplainSilence
+    export_person: ExportPerson
     find_missed_messages: FindMissedMessages
+    find_person: FindPerson
     hold_messages: HoldMessages
     list_addresses: ListAddresses
     list_conversations: ListConversations
     list_documents: ListDocuments
     list_messages: ListMessages
     list_tenants: ListTenants
+    name_persons: NamePersons
     open_address: OpenAddress
     patch_document: PatchDocument
     pause_conversation: PauseConversation
@@ -240,6 +251,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     documents = DocumentWriter(store, retention, clock)
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
+    persons = PersonSearch(inbox, channels, texts)
     crews = CrewLookup(store, sealer, policies.answer_rules)
     writer = StepWriter(store)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
@@ -283,6 +295,10 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             policies.retries,
         ),
         discard_message=DiscardMessage(store, inbox, clock),
+        erase_person=ErasePerson(store, conversations, persons, clock),
+        export_person=ExportPerson(store, conversations, persons, clock),
+        find_person=FindPerson(persons),
+        name_persons=NamePersons(persons),
         explain_silence=ExplainSilence(conversations, inbox, silence, clock),
         find_missed_messages=FindMissedMessages(
             inbox, channels, reply_sender, ports.chatwoot, clock

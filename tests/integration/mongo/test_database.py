@@ -111,6 +111,7 @@ async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> 
         ("documents", "of_tenant"): False,
         ("documents", "spelling"): False,
         ("documents", "retention"): False,
+        ("messages", "of_persons"): False,
         ("revisions", "version"): True,
         ("mappings", "of_tenant"): False,
         ("mappings", "presence"): False,

@@ -8,6 +8,7 @@ import pytest
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.domain.crews import CrewTask
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answers import DEFERRED, Answer, Deferred
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
 from odoo_ai_config.entrypoints.container import Container
@@ -133,3 +134,26 @@ async def test_capacity_comes_from_the_settings() -> None:
     settings = read_settings(flags={"store_url": "memory://", "deliveries": "3"}, environment={})
     async with open_hub(settings) as hub:
         assert hub.capacity == Capacity(total=3)
+
+
+async def test_person_is_found_exported_and_erased(hub: Hub) -> None:
+    await hub.sync_mapping(chatwoot_account_id="1", tenant="acme")
+    sender: JsonObject = {"id": 77, "phone_number": "+5511987654321"}
+    await hub.receive(
+        {
+            "event": "message_created",
+            "id": 1,
+            "content": "oi",
+            "message_type": "incoming",
+            "account": {"id": 1},
+            "conversation": {"id": 301},
+            "sender": sender,
+        }
+    )
+    [found] = await hub.find_person(contact="1/77")
+    assert (str(found.tenant), found.messages) == ("acme", 1)
+    page = await hub.export_person("acme", number="11 98765-4321")
+    assert [one.text and one.text.text for one in page.messages] == ["oi"]
+    assert (await hub.erase_person("acme", contact="1/77", dry_run=True)).messages == 1
+    assert (await hub.erase_person("acme", contact="1/77")).messages == 1
+    assert await hub.find_person(contact="1/77", tenant="acme") == []

@@ -10,11 +10,12 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from itertools import islice
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.conversations.state import ConversationKey
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     OPEN,
@@ -135,6 +136,37 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
             if message.stage in stages and tenant in {None, message.holder.tenant}
         )
         return list(islice(found, limit))
+
+    async def of_persons(
+        self,
+        persons: Collection[Fingerprint],
+        *,
+        after: MessageId | None = None,
+        limit: int,
+    ) -> Sequence[InboxMessage]:
+        wanted, ordered = set(persons), iter(self.state.messages.values())
+        if after is not None:
+            next((message for message in ordered if message.id == after), None)
+        found = (message for message in ordered if not wanted.isdisjoint(message.persons or ()))
+        return list(islice(found, limit))
+
+    async def unnamed(self, *, limit: int) -> Sequence[InboxMessage]:
+        found = (
+            message
+            for message in self.state.messages.values()
+            if message.persons is None and message.body is not None
+        )
+        return list(islice(found, limit))
+
+    async def name(self, message: InboxMessage, persons: Sequence[Fingerprint]) -> bool:
+        messages = self.state.messages
+        known = messages.get(message.id)
+        if known is None or known.persons is not None:
+            return False
+        if (known.holder, known.body) != (message.holder, message.body):
+            return False
+        messages[message.id] = evolve(known, persons=tuple(persons))
+        return True
 
     async def census(self) -> Mapping[Stage, StageCount]:
         waiting = OPEN | STUCK

@@ -27,6 +27,12 @@ class MemorySecretStore(MemoryAdapter, SecretStore):
     async def active_key(self, tenant: TenantId) -> TenantKey | None:
         return _active(self.state, tenant)
 
+    async def active_keys(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantKey]:
+        found = [key for key in sorted(self.state.keys) if after is None or key > after]
+        return [self.state.keys[tenant][-1] for tenant in found[:limit]]
+
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         return await self.active_key(tenant)
 

@@ -29,10 +29,12 @@ from odoo_ai_config.adapters.mongo.records import (
     from_instant,
     message_from,
     to_instant,
+    to_record,
 )
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -240,6 +242,41 @@ class MongoMessageInbox(MessageInbox):
         return await self._found(wanted, [("arrival", order)], limit)
 
     @translated
+    async def of_persons(
+        self,
+        persons: Collection[Fingerprint],
+        *,
+        after: MessageId | None = None,
+        limit: int,
+    ) -> Sequence[InboxMessage]:
+        wanted: Record = {"persons": {"$in": [person.value for person in persons]}}
+        if after is not None:
+            last = await self._messages.find_one({"_id": after.value}, ["arrival"])
+            if last is None:
+                return []
+            wanted["arrival"] = {"$gt": last["arrival"]}
+        return await self._found(wanted, [("arrival", ASCENDING)], limit)
+
+    @translated
+    async def unnamed(self, *, limit: int) -> Sequence[InboxMessage]:
+        # Nothing is the same as None.
+        return await self._found({"persons": None, "body": IS_TEXT}, [], limit)
+
+    @translated
+    async def name(self, message: InboxMessage, persons: Sequence[Fingerprint]) -> bool:
+        result = await self._messages.update_one(
+            {
+                "_id": message.id.value,
+                "conversation": message.conversation,
+                "holder": to_record(message.holder),
+                "body": message.body and message.body.value,
+                "persons": None,
+            },
+            {"$set": {"persons": [person.value for person in persons]}},
+        )
+        return result.matched_count == 1
+
+    @translated
     async def census(self) -> Mapping[Stage, StageCount]:
         groups = await self._database.aggregated(
             "messages",
@@ -277,7 +314,9 @@ class MongoMessageInbox(MessageInbox):
     async def _found(
         self, wanted: Record, order: Sequence[tuple[str, int]], limit: int
     ) -> list[InboxMessage]:
-        cursor = self._messages.find(wanted, {"sealed": False}).sort(order).limit(limit)
+        cursor = self._messages.find(wanted, {"sealed": False}).limit(limit)
+        if order:
+            cursor = cursor.sort(order)
         return await self._messages_from(await cursor.to_list(None))
 
     async def _messages_from(self, records: Sequence[Record]) -> list[InboxMessage]:

@@ -98,6 +98,8 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
         IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
         IndexModel(["stage", "updated_at", "_id"], name="by_stage"),
+        # Those of earlier versions have none and a text: they are found by that.
+        IndexModel(["persons", "body"], name="of_persons"),
         *(
             IndexModel(
                 ["holder.tenant", f"sealed.{purpose}.key_id"],

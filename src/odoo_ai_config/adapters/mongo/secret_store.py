@@ -48,6 +48,14 @@ class MongoSecretStore(SecretStore):
         keys = await self._keys_of(tenant)
         return keys[-1] if keys else None
 
+    @translated
+    async def active_keys(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantKey]:
+        beyond = {"_id": {"$gt": "" if after is None else after.value}}
+        cursor = self._keys.find(beyond).sort("_id", 1).limit(limit)
+        return [tenant_keys_from(record)[-1] async for record in cursor]
+
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         key = self._sealing_keys.get(tenant)
         if key is None:

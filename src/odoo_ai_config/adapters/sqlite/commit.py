@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -171,7 +172,8 @@ class PreparedChangeset:
             self._changes.append(("collection", str(change.head.key), row[2], row[5]))
             # A push does not know the compaction floor that the row has.
             self._updates[find_collection, change.head.key] = UNKNOWN_ROW
-        if changeset.erased:
+        self._erases = bool(changeset.erased)
+        if self._erases:
             self._writes.append(partial(_erase, changeset.erased))
         self._insert(_INSERT_SECRET, SECRETS, changeset.secrets)
         self._insert(_INSERT_AUDIT, AUDIT, changeset.audit)
@@ -188,8 +190,10 @@ class PreparedChangeset:
             _require_undisputed(self._claim, self._decided_at, transaction)
         if self._mapping_state is not None:
             _require_state(self._mapping_state, transaction.connection)
-        for write in self._writes:
-            write(transaction.connection)
+        connection = transaction.connection
+        with overwriting(connection) if self._erases else nullcontext():
+            for write in self._writes:
+                write(connection)
         transaction.changes.extend(self._changes)
         transaction.mappings.extend(self._mappings)
         transaction.updates.update(self._updates)
@@ -240,11 +244,9 @@ def _insert(statement: str, rows: list[Row], connection: sqlite3.Connection) -> 
 
 
 def _erase(places: Sequence[SealContext], connection: sqlite3.Connection) -> None:
-    with overwriting(connection):
-        for place in places:
-            is_text = place.purpose in TEXT_PURPOSES
-            statement = _ERASE_TEXT if is_text else _ERASE_CREDENTIAL
-            connection.execute(statement, SEAL_CONTEXTS.row(place))
+    for place in places:
+        statement = _ERASE_TEXT if place.purpose in TEXT_PURPOSES else _ERASE_CREDENTIAL
+        connection.execute(statement, SEAL_CONTEXTS.row(place))
 
 
 def _require(

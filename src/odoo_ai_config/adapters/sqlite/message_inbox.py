@@ -13,15 +13,24 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.item_rows import chunks
-from odoo_ai_config.adapters.sqlite.message_rows import MESSAGE_COLUMNS, find_received, message_of
+from odoo_ai_config.adapters.sqlite.message_rows import (
+    MESSAGE_COLUMNS,
+    find_received,
+    message_of,
+    message_row,
+    name_persons,
+)
 from odoo_ai_config.adapters.sqlite.pruning import prune_messages
 from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds, time_of
 from odoo_ai_config.adapters.sqlite.rows import json_values, optional
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
 from odoo_ai_config.domain.conversations.state import ConversationKey
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -99,6 +108,27 @@ _UNTOLD: Final = (
     "WHERE due_at IS NULL AND told_at IS NULL AND event <> 'hub_notice' "
     "AND stage IN ('unresolved', 'dead', 'failed') "
     "AND (updated_at, id) > (?, ?) ORDER BY updated_at, id LIMIT ?"
+)
+# Each number once, though a conversation may have several of the digests.
+_OF_PERSONS: Final = (
+    "WITH places AS MATERIALIZED (SELECT DISTINCT lane FROM persons "
+    "WHERE digest IN (SELECT value FROM json_each(?1))), "
+    "found AS (SELECT number "
+    "FROM places CROSS JOIN messages INDEXED BY open_messages USING (lane) "
+    "WHERE due_at IS NOT NULL UNION ALL "
+    "SELECT number FROM places CROSS JOIN messages INDEXED BY told_messages USING (lane) "
+    "WHERE due_at IS NULL AND (body IS NOT NULL OR answer IS NOT NULL)) "
+    f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE number IN (SELECT number FROM found) "
+    "AND number > ?2 AND EXISTS (SELECT 1 FROM json_each(persons) "
+    "WHERE value IN (SELECT value FROM json_each(?1))) ORDER BY number LIMIT ?3"
+)
+_UNNAMED: Final = (
+    f"SELECT {MESSAGE_COLUMNS} FROM messages INDEXED BY unnamed_messages "
+    "WHERE persons IS NULL AND body IS NOT NULL LIMIT ?"
+)
+_GIVE_NAMES: Final = (
+    "UPDATE messages SET persons = ? "
+    "WHERE id = ? AND persons IS NULL AND (tenant, domain, body) = (?, ?, ?)"
 )
 _NUMBER: Final = "SELECT number FROM messages WHERE id = ?"
 _PAGE: Final = (
@@ -205,6 +235,42 @@ class SqliteMessageInbox(MessageInbox):
             return [message_of(row[1:]) for row in rows[:limit]]
 
         return await self._database.read(select)
+
+    async def of_persons(
+        self,
+        persons: Collection[Fingerprint],
+        *,
+        after: MessageId | None = None,
+        limit: int,
+    ) -> Sequence[InboxMessage]:
+        digests = json.dumps([person.value for person in persons])
+
+        def select(connection: sqlite3.Connection) -> list[InboxMessage]:
+            last = 0
+            if after is not None:
+                found = connection.execute(_NUMBER, (after.value,)).fetchone()
+                if found is None:
+                    return []
+                (last,) = found
+            return [*map(message_of, connection.execute(_OF_PERSONS, (digests, last, limit)))]
+
+        return await self._database.read(select)
+
+    async def unnamed(self, *, limit: int) -> Sequence[InboxMessage]:
+        return await self._database.select(_UNNAMED, (limit,), message_of)
+
+    async def name(self, message: InboxMessage, persons: Sequence[Fingerprint]) -> bool:
+        row = message_row(evolve(message, persons=tuple(persons)))
+        which = row[-2], message.id.value, *row[13:15], message.body and message.body.value
+
+        def write(transaction: Transaction) -> bool:
+            connection = transaction.connection
+            named = connection.execute(_GIVE_NAMES, which).rowcount == 1
+            if named:
+                name_persons(connection, persons, row[-1])
+            return named
+
+        return await self._database.write(write)
 
     async def census(self) -> Mapping[Stage, StageCount]:
         counts = await self._database.select(_CENSUS, (), tuple)

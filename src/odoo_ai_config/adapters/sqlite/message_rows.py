@@ -4,12 +4,15 @@ Received messages as rows, and the statements that keep each conversation in ord
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
-from odoo_ai_config.adapters.sqlite.row_layout import TEXTS, Row, RowLayout
+from odoo_ai_config.adapters.sqlite.row_layout import TEXTS, Codec, Row, RowLayout
 from odoo_ai_config.adapters.sqlite.rows import optional
 from odoo_ai_config.application.errors import MessageRecordedError
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Origin, delivery_parts, event_parts
 
@@ -17,23 +20,31 @@ _ORIGIN: Final = "id, event, account, inbox, conversation, message, delivery, re
 _STATE: Final = (
     "updated_at, due_at, revision, tenant, domain, crew, matched_by, "
     "config_version, mapping_version, attempts, reason, body, answer, replays, claims, "
-    "part_of, steps, withheld, refused, resent, told_at"
+    "part_of, steps, withheld, refused, resent, told_at, persons"
 )
 MESSAGE_COLUMNS: Final = f"{_ORIGIN}, stage, received_at, {_STATE}"
-_LAYOUT: Final = RowLayout(InboxMessage, codecs={tuple[str, ...]: TEXTS})
+_MARKS: Final[Codec] = (
+    lambda marks: json.dumps([mark.value for mark in marks]) if marks else "[]",
+    lambda stored: tuple(map(Fingerprint, json.loads(stored))),
+)
+_LAYOUT: Final = RowLayout(
+    InboxMessage, codecs={tuple[str, ...]: TEXTS, tuple[Fingerprint, ...]: _MARKS}
+)
 
-# The parameters are the columns in their order: 9 is the stage, 12 when it is due, 32 the lane.
+# The parameters are the columns in their order: 9 is the stage, 12 when it is due, 33 the lane.
 _RECEIVE: Final = (
     f"INSERT INTO messages ({MESSAGE_COLUMNS}, lane, head) "
-    f"VALUES ({', '.join(f'?{number}' for number in range(1, 33))}, "
+    f"VALUES ({', '.join(f'?{number}' for number in range(1, 34))}, "
     "?12 IS NOT NULL AND NOT EXISTS "
-    "(SELECT 1 FROM messages WHERE lane = ?32 AND due_at IS NOT NULL)) ON CONFLICT DO NOTHING"
+    "(SELECT 1 FROM messages WHERE lane = ?33 AND due_at IS NOT NULL)) ON CONFLICT DO NOTHING"
 )
 _MOVE: Final = (
     f"UPDATE messages SET (stage, {_STATE}) = "
-    f"(?9, {', '.join(f'?{number}' for number in range(11, 32))}), "
+    f"(?9, {', '.join(f'?{number}' for number in range(11, 33))}), "
     "head = head AND ?12 IS NOT NULL WHERE id = ?1 AND revision = ?13 - 1 RETURNING head"
 )
+# Every message of the conversation after the first finds it there.
+_NAME: Final = "INSERT INTO persons (digest, lane) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _OPEN_IN_LANE: Final = (
     "SELECT number FROM messages WHERE lane = ? AND due_at IS NOT NULL ORDER BY number LIMIT 1"
 )
@@ -88,6 +99,19 @@ def write_message(message: InboxMessage, row: Row, connection: sqlite3.Connectio
     elif not connection.execute(_RECEIVE, row).rowcount:
         known = find_received(connection, message.origin)
         raise RevisionConflictError if known is None else MessageRecordedError
+    if message.revision == 1 or message.replays:
+        # Nothing else names others.
+        name_persons(connection, message.persons or (), row[-1])
+
+
+def name_persons(
+    connection: sqlite3.Connection, persons: Sequence[Fingerprint], lane: str
+) -> None:
+    """
+    Let the messages of *lane* be found by *persons*.
+    """
+    for person in persons:
+        connection.execute(_NAME, (person.value, lane))
 
 
 def _move(connection: sqlite3.Connection, row: Row) -> None:

@@ -393,9 +393,33 @@ CREATE INDEX conversations_by_tenant ON conversations (tenant, account, id);
 CREATE INDEX conversations_by_time ON conversations ({IDLE_SINCE});
 """
 
-_LIFECYCLE: Final = """
+# In a trigger that ends a message's part in `persons`: its conversation may have other messages.
+_FORGET: Final = (
+    "DELETE FROM persons WHERE lane = old.lane "
+    "AND digest IN (SELECT value FROM json_each(old.persons)) "
+    "AND NOT EXISTS (SELECT 1 FROM messages, json_each(messages.persons) "
+    "WHERE lane = old.lane AND due_at IS NOT NULL AND value = digest) "
+    "AND NOT EXISTS (SELECT 1 FROM messages, json_each(messages.persons) "
+    "WHERE lane = old.lane AND due_at IS NULL AND (body IS NOT NULL OR answer IS NOT NULL) "
+    "AND value = digest);"
+)
+_LIFECYCLE: Final = f"""
 -- Finds the tenants that have a policy of their own, and costs the others nothing.
 CREATE INDEX retentions ON documents (tenant) WHERE kind = 'retention' AND NOT deleted;
+-- Digests of a customer's names, as JSON; NULL in messages of earlier versions.
+ALTER TABLE messages ADD COLUMN persons TEXT;
+CREATE INDEX unnamed_messages ON messages (id) WHERE persons IS NULL AND body IS NOT NULL;
+-- The conversations of each person. Only the first message of one writes here, and the messages of
+-- a conversation have an index already.
+CREATE TABLE persons (
+    digest TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    PRIMARY KEY (digest, lane)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER person_erased AFTER UPDATE OF persons ON messages
+WHEN old.persons <> '[]' AND new.persons IS NOT old.persons BEGIN {_FORGET} END;
+CREATE TRIGGER person_removed AFTER DELETE ON messages
+WHEN old.persons <> '[]' BEGIN {_FORGET} END;
 """
 
 # Item n leads from version n to version n + 1. Never change one that was released.

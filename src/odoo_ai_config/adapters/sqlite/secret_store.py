@@ -32,6 +32,10 @@ from odoo_ai_config.domain.credentials.secrets import (
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, TenantId
 
 _KEY: Final = f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE tenant = ? AND key_id = ?"
+_ACTIVE_KEYS: Final = (
+    f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE id IN (SELECT max(id) FROM tenant_keys "
+    "WHERE tenant > ? GROUP BY tenant ORDER BY tenant LIMIT ?) ORDER BY tenant"
+)
 _MASTER_IDS: Final = "SELECT master_id, count(*) FROM tenant_keys GROUP BY master_id"
 _WRAPPED_BY_OTHERS: Final = (
     f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE master_id <> ? "
@@ -80,6 +84,12 @@ class SqliteSecretStore(SecretStore):
 
     async def active_key(self, tenant: TenantId) -> TenantKey | None:
         return (await self.database.find(find_active_key, (tenant,))).get(tenant)
+
+    async def active_keys(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantKey]:
+        which = "" if after is None else after.value, limit
+        return await self.database.select(_ACTIVE_KEYS, which, TENANT_KEYS.of)
 
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         return await self.active_key(tenant)

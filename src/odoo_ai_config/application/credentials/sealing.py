@@ -57,6 +57,13 @@ class Sealing:
     sealed_under: TenantKey | None = None
 
     @property
+    def key(self) -> TenantKey | None:
+        """
+        The data key that was used; None if nothing was sealed.
+        """
+        return self.sealed_under or self.new_tenant_key
+
+    @property
     def parts(self) -> SealedParts:
         """
         What a changeset holds of it: ``Changeset(..., **sealing.parts)``.

@@ -16,6 +16,7 @@ from odoo_ai_config.application.conversations.silence import SilenceCheck, route
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.application.messages.amending import Amendments
+from odoo_ai_config.application.messages.texts import digests_of
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
@@ -208,6 +209,7 @@ class ReceiveMessage:
             )
         place = place_of_body(message_id, destination)
         body, sealing = await self.sealer.one(place, payload, at=at)
+        persons = digests_of(event.persons, self.sealer.vault, sealing.key)
         routed = destination is not None
         message = InboxMessage(
             message_id,
@@ -219,6 +221,7 @@ class ReceiveMessage:
             destination=destination,
             reason=None if routed else NO_ROUTE,
             body=body,
+            persons=persons,
         )
         return Changeset(messages=(message,), **sealing.parts), _receipt(message)
 
@@ -243,6 +246,7 @@ class ReceiveMessage:
         if said and await self.silence.keeps_history(destination, event.origin):
             place = place_of_body(message_id, destination)
             body, sealing = await self.sealer.one(place, payload, at=at)
+        persons = digests_of(event.persons, self.sealer.vault, sealing.key)
         message = InboxMessage(
             message_id,
             event.origin,
@@ -252,6 +256,7 @@ class ReceiveMessage:
             destination=destination,
             reason=why.value,
             body=body,
+            persons=persons,
         )
         if sighting is not None and destination is not None and isinstance(why, Silence):
             # A customer's message; the others do not say whose the conversation is.
@@ -279,6 +284,7 @@ class ReceiveMessage:
             at,
             destination=changed[0].destination,
             reason=AMENDED_REASON,
+            persons=(),
         )
         sightings = () if sighting is None else (sighting,)
         changeset = Changeset(messages=(row, *changed), sightings=sightings, **sealing.parts)

@@ -32,6 +32,7 @@ from odoo_ai_config.domain.channels.phone import (
     business_scoped_id,
     digits_of,
     hidden_id,
+    sender_of,
 )
 from odoo_ai_config.domain.conversations.state import NOTE, Pause, Seen, Wrote
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
@@ -52,6 +53,7 @@ from odoo_ai_config.domain.event_times import time_in
 from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId
 from odoo_ai_config.domain.json_types import INTEGERS, Json, JsonObject, storable
 from odoo_ai_config.domain.messages.inbox import Origin
+from odoo_ai_config.domain.messages.persons import Person, persons_named
 from odoo_ai_config.domain.messages.receiving import (
     MESSAGE_CREATED,
     MESSAGE_UPDATED,
@@ -187,6 +189,7 @@ def read_event(
         act=act,
         traits=traits,
         seen=None if usual else _seen(parts, private=private),
+        persons=_persons(parts, origin.account),
     )
 
 
@@ -276,6 +279,23 @@ def utterance_in(sealed_text: SecretText, *, at: datetime) -> Utterance | None:
         email = _text(attributes.get("submitted_email"))
         text, sent_at = _choice(_submitted(attributes), email), None
     return Utterance(sent_at or at, by, text) if by is not None and text else None
+
+
+def persons_in(sealed_text: SecretText, account: ChatwootId | None) -> tuple[Person, ...]:
+    """
+    The names of the customer in the opened payload of a stored event of *account*.
+    """
+    return _persons(_Parts.of(_body_in(sealed_text)), account)
+
+
+def _persons(parts: _Parts, account: ChatwootId | None) -> tuple[Person, ...]:
+    senders = parts.senders
+    return persons_named(
+        sender_of(parts.number) or parts.hidden,
+        account,
+        next(filter(None, map(_id_text, senders)), None),
+        _first_text([sender.get("identifier") for sender in senders]),
+    )
 
 
 def sender_in(sealed_text: SecretText) -> str | None:

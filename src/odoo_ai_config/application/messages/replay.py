@@ -98,7 +98,8 @@ class ReplayMessages:
             if body is None or replayed.holder == message.holder:
                 return Changeset(messages=(replayed,), audit=(audit,)), replayed
             fingerprint, sealing = await self.texts.sealed_body(replayed, body, at=now)
-            moved = message.replayed(destination, at=now, body=fingerprint)
+            persons = await self.texts.named_in(replayed, body)
+            moved = message.replayed(destination, at=now, body=fingerprint, persons=persons)
             return Changeset(messages=(moved,), audit=(audit,), **sealing.parts), moved
 
         message = await commit_decided(self.store, decide)

@@ -5,6 +5,7 @@ What customers wrote and crews answered: stored sealed, opened when it is needed
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -12,17 +13,29 @@ from attrs import evolve, frozen
 
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import SealBrokenError
-from odoo_ai_config.application.messages.payloads import customer_message, seen_in, utterance_in
+from odoo_ai_config.application.messages.payloads import (
+    customer_message,
+    persons_in,
+    seen_in,
+    utterance_in,
+)
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
+from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Seen
-from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SecretText
+from odoo_ai_config.domain.credentials.secrets import (
+    Fingerprint,
+    SealContext,
+    SecretText,
+    TenantKey,
+)
 from odoo_ai_config.domain.crews import CustomerMessage, Utterance
 from odoo_ai_config.domain.errors import CredentialNotFoundError, InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answer_bodies import answer_in, body_of
 from odoo_ai_config.domain.messages.answers import NO_REPLY, Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage, answer_context, body_context
+from odoo_ai_config.domain.messages.persons import Person
 
 # The marks of a stored note, and of an answer that is more than one text. No text begins with
 # them: a version of the hub that does not know them finds no answer there, and cannot post it.
@@ -68,6 +81,17 @@ class MessageTexts:
         body, at = await self.body_of(message), message.received_at
         return await run_off_loop(lambda: utterance_in(body, at=at), cost=len(body.reveal()))
 
+    async def named_in(self, message: InboxMessage, body: SecretText) -> tuple[Fingerprint, ...]:
+        """
+        The digests of the names in *body*, the opened payload, for the owner of *message*.
+        """
+        account, vault = message.origin.account, self.sealer.vault
+        persons = await run_off_loop(
+            lambda: persons_in(body, account), cost=len(body.reveal_utf8())
+        )
+        key = await self.sealer.secrets.active_key(message.holder.tenant)
+        return digests_of(persons, vault, key)
+
     async def answer_to(self, message: InboxMessage) -> Answer:
         """
         What the crew has answered.
@@ -100,6 +124,17 @@ class MessageTexts:
             return await self.sealer.opened(context, fingerprint)
         except CredentialNotFoundError:
             raise SealBrokenError from None
+
+
+def digests_of(
+    persons: Iterable[Person], vault: SecretVault, key: TenantKey | None
+) -> tuple[Fingerprint, ...]:
+    """
+    The digests of *persons* under the data key that seals a text; none without one.
+    """
+    if key is None:
+        return ()
+    return tuple(vault.fingerprint(key, *person.place(key.tenant)) for person in persons)
 
 
 def kept(answer: Answer) -> SecretText:

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey
+from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin, Stage
 
@@ -158,6 +159,34 @@ class MessageInbox(Protocol):
 
         Newest means received last; *oldest_first* reverses the order. *after* continues behind
         the last of a page; an id that is gone ends the listing.
+        """
+
+    @abstractmethod
+    async def of_persons(
+        self,
+        persons: Collection[Fingerprint],
+        *,
+        after: MessageId | None = None,
+        limit: int,
+    ) -> Sequence[InboxMessage]:
+        """
+        At most *limit* messages with one of *persons*, in the order in which they were received.
+
+        *after* is as for `page`. The cost depends on what is found and on its conversations.
+        """
+
+    @abstractmethod
+    async def unnamed(self, *, limit: int) -> Sequence[InboxMessage]:
+        """
+        At most *limit* messages with a text and no `persons`, in any order.
+        """
+
+    @abstractmethod
+    async def name(self, message: InboxMessage, persons: Sequence[Fingerprint]) -> bool:
+        """
+        Give *persons* to *message*, which has none, and leave its revision as it is.
+
+        Returns False and does nothing if it is gone, has another holder or text, or has them.
         """
 
     @abstractmethod

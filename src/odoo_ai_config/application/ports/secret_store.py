@@ -31,6 +31,14 @@ class SecretStore(Protocol):
         """
 
     @abstractmethod
+    async def active_keys(
+        self, *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantKey]:
+        """
+        The newest data keys of at most *limit* tenants, by their ids, following *after*.
+        """
+
+    @abstractmethod
     async def sealing_key(self, tenant: TenantId) -> TenantKey | None:
         """
         The active key, perhaps from a cache, so that it may be out of date.

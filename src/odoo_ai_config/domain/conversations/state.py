@@ -135,6 +135,7 @@ class Seen:
         handed_over: The AI gave the conversation to people.
         told_closed: The AI said that the company is closed.
         told_people: The hub tells people that the AI has no answer.
+        forgets: The customer is erased: what people noted about the conversation goes.
         owner: Whose crew the message goes to.
         inbox: Where the message came, if it goes to *owner*.
         crew: The crew of a special number, likewise.
@@ -157,6 +158,7 @@ class Seen:
     handed_over: bool = False
     told_closed: bool = False
     told_people: bool = False
+    forgets: bool = False
     owner: TenantArea | None = None
     inbox: ChatwootId | None = None
     crew: str | None = None
@@ -356,8 +358,8 @@ class Conversation:
             seen_at=(said_at if newer else None) or self.seen_at,
             status=status,
             assignee=assignee,
-            team=_said(told.team, self.team),
-            labels=_said(told.labels, self.labels)[:MOST_LABELS],
+            team=None if seen.forgets else _said(told.team, self.team),
+            labels=() if seen.forgets else _said(told.labels, self.labels)[:MOST_LABELS],
             can_reply=_said(told.can_reply, self.can_reply),
             blocked=_said(told.blocked, self.blocked),
             began_pending=was_pending and status is not Status.RESOLVED,

@@ -37,6 +37,8 @@ NO_REPLY_REASON: Final = "silence"
 DELETED_REASON: Final = "deleted"
 # The reason of an event that only changes what is known of an earlier message.
 AMENDED_REASON: Final = "amended"
+# The reason of a message whose customer was erased before it had an answer.
+ERASED_REASON: Final = "erased"
 # The reason of a message whose answer Chatwoot could not send.
 UNDELIVERED_REASON: Final = "not_delivered"
 # The reason of a message that is answered together with others: with the first of them.
@@ -245,6 +247,8 @@ class InboxMessage:
         refused: The actions of the answer that Chatwoot refused.
         resent: How often it was replayed because Chatwoot could not send the answer.
         told_at: When it was settled that people in Chatwoot know that it has no answer.
+        persons: Digests of the names of the customer, if a text is kept; None for one that an
+            earlier version of the hub stored.
     """
 
     id: MessageId
@@ -267,6 +271,7 @@ class InboxMessage:
     refused: tuple[str, ...] = ()
     resent: int = 0
     told_at: datetime | None = None
+    persons: tuple[Fingerprint, ...] | None = None
 
     def __attrs_post_init__(self) -> None:
         is_open = self.stage in OPEN
@@ -531,14 +536,29 @@ class InboxMessage:
             raise WrongStageError(self.stage)
         return self._next(Stage.DISCARDED, at, reason=self.reason)
 
+    def erased(self, *, at: datetime) -> InboxMessage:
+        """
+        Without its texts and the names of the customer; what it waits for ends.
+
+        The time of a finished one stays, so that it is removed when it would have been.
+        """
+        is_over = not self.is_open and self.stage not in STUCK
+        over = self if is_over else self._next(Stage.DISCARDED, at, reason=ERASED_REASON)
+        return evolve(over, revision=self.revision + 1, body=None, answer=None, persons=())
+
     def replayed(
-        self, destination: Destination, *, at: datetime, body: Fingerprint | None = None
+        self,
+        destination: Destination,
+        *,
+        at: datetime,
+        body: Fingerprint | None = None,
+        persons: tuple[Fingerprint, ...] | None = None,
     ) -> InboxMessage:
         """
         Sent to *destination* again. If the crew has answered already, only the answer is posted.
 
         What is done of it is not repeated, unless Chatwoot could not send it. A new owner needs
-        the text sealed under its own key, as *body*, and its crew has not answered yet.
+        the text sealed and the *persons* named under its own key, and its crew has not answered.
 
         Raises:
             WrongStageError: It is not stuck, or was replayed too often.
@@ -567,6 +587,7 @@ class InboxMessage:
             refused=() if anew else self.refused,
             resent=self.resent + (self.stage is Stage.FAILED),
             told_at=None,
+            persons=self.persons if stays else persons,
         )
 
     def _next(

@@ -14,6 +14,7 @@ from odoo_ai_config.domain.conversations.answering import Trait
 from odoo_ai_config.domain.conversations.state import ConversationKey, Seen
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.messages.inbox import DELETED_REASON, Origin
+from odoo_ai_config.domain.messages.persons import Person
 
 MESSAGE_CREATED: Final = "message_created"
 MESSAGE_UPDATED: Final = "message_updated"
@@ -106,6 +107,7 @@ class ChatwootEvent:
         traits: What makes the message one that the AI does not answer by default.
         seen: What the event says about its conversation; None for a customer's message that says
             nothing unusual, which the delivery reads anyway.
+        persons: The names of the customer.
     """
 
     origin: Origin
@@ -116,6 +118,7 @@ class ChatwootEvent:
     act: Act | None = None
     traits: frozenset[Trait] = frozenset()
     seen: Seen | None = None
+    persons: tuple[Person, ...] = field(default=(), repr=False)
 
     def seen_as(
         self, account: ChatwootId | None, delivery: str | None, proof: str | None = None
@@ -145,6 +148,7 @@ class ChatwootEvent:
             self.act,
             self.traits,
             self.seen,
+            self.persons,
         )
 
     @property

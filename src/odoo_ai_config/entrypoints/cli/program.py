@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "spool": "commands.spool",
     "conversations": "commands.conversations",
     "channels": "commands.conversations",
+    "person": "commands.person",
     "send": "commands.send",
     "serve": "serve.serving",
     "worker": "serve.serving",

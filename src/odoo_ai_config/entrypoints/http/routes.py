@@ -32,6 +32,7 @@ from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import COMPANY_SERVICE
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
 from odoo_ai_config.entrypoints.http.messages.answers import ANSWERS
 from odoo_ai_config.entrypoints.http.messages.handlers import ROUTES as MESSAGES
+from odoo_ai_config.entrypoints.http.messages.persons import ROUTES as PERSONS
 from odoo_ai_config.entrypoints.http.odoo_events.handlers import ROUTES as ODOO_EVENTS
 from odoo_ai_config.entrypoints.http.odoo_events.simulation import SIMULATION
 from odoo_ai_config.entrypoints.http.openapi.handlers import DESCRIPTION, VIEWER
@@ -76,6 +77,7 @@ GROUPS: Final = (
     CHATWOOT_ACCOUNTS,
     MESSAGES,
     ANSWERS,
+    PERSONS,
     CONVERSATIONS,
     AUDIT,
     ADDRESSES,

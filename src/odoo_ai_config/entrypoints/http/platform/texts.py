@@ -187,6 +187,14 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser default: as pausas e os prazos de um cliente valem para todas as áreas",
         "must be default: the pauses and the retention of a client are for all its areas",
     ),
+    "contact": Text(
+        "deve ser um contato como 1/77 (conta e contato)",
+        "must be a contact like 1/77 (account and contact)",
+    ),
+    "person": Text(
+        "nomeie a pessoa por exatamente um: number, contact ou identifier",
+        "name the person by exactly one of number, contact and identifier",
+    ),
     "retention": Text(
         "deve ser um número inteiro de 0 a 36500 (dias) ou a 1000000 (versões)",
         "must be a whole number from 0 to 36500 (days) or to 1000000 (versions)",

@@ -1,0 +1,433 @@
+"""
+Find what the hub has of a person, hand it out, and erase it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.application.commits import commit_decided
+from odoo_ai_config.application.errors import SealBrokenError
+from odoo_ai_config.application.messages.reading import OpenedMessage
+from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.clock import Clock
+from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.conversation_store import ConversationStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
+from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
+from odoo_ai_config.domain.conversations.state import Conversation, ConversationKey, Seen, Sighting
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, TenantKey
+from odoo_ai_config.domain.identifiers import HUB, TenantId
+from odoo_ai_config.domain.messages.inbox import (
+    OPEN,
+    STUCK,
+    InboxMessage,
+    MessageId,
+    answer_context,
+    body_context,
+)
+from odoo_ai_config.domain.messages.persons import Person, PersonKind
+
+MOST_AT_ONCE: Final = 50
+_PAGE: Final = 500
+_WAITING: Final = OPEN | STUCK
+# Names a person in the audit trail; nobody without the tenant's key can test a guess.
+_SHOWN: Final = 16
+
+
+@frozen
+class NumberPlace:
+    """
+    Where the mapping gives a person's number a crew of its own.
+    """
+
+    channel: ChannelKey
+    crew: str
+
+
+@frozen
+class Presence:
+    """
+    What the hub has of a person among the things of one tenant.
+
+    Args:
+        messages: How many messages with a text.
+        waiting: How many of them wait for something.
+        first, last: When the first and the last of them came.
+        conversations: Those that they belong to.
+        numbers: Special numbers of the mapping that are this person's.
+    """
+
+    tenant: TenantId
+    messages: int = 0
+    waiting: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    conversations: tuple[ConversationKey, ...] = ()
+    numbers: tuple[NumberPlace, ...] = ()
+
+    def with_(self, message: InboxMessage) -> Presence:
+        """
+        With one more message, received later than the others.
+        """
+        key = _conversation_of(message)
+        new = () if key is None or key in self.conversations else (key,)
+        return evolve(
+            self,
+            messages=self.messages + 1,
+            waiting=self.waiting + (message.stage in _WAITING),
+            first=self.first or message.received_at,
+            last=message.received_at,
+            conversations=(*self.conversations, *new),
+        )
+
+
+@frozen
+class PersonPage:
+    """
+    A part of what the hub has of a person: messages with their texts.
+
+    Args:
+        conversations: What is known of the conversations of these messages.
+        numbers: As in `Presence`.
+        next: Where the next part begins; None for the last one.
+    """
+
+    tenant: TenantId
+    messages: Sequence[OpenedMessage]
+    conversations: Sequence[Conversation]
+    numbers: Sequence[NumberPlace]
+    next: MessageId | None
+
+
+@frozen(eq=False)
+class PersonSearch:
+    """
+    Finds messages by the digests that they have of a person's names.
+    """
+
+    inbox: MessageInbox
+    channels: ChannelDirectory
+    texts: MessageTexts
+
+    async def digest(self, person: Person, tenant: TenantId) -> Fingerprint | None:
+        """
+        The digest of *person* among the things of *tenant*; None if it has no key, hence nothing.
+        """
+        key = await self.texts.sealer.secrets.active_key(tenant)
+        return None if key is None else self._digest(person, key)
+
+    def _digest(self, person: Person, key: TenantKey) -> Fingerprint:
+        return self.texts.sealer.vault.fingerprint(key, *person.place(key.tenant))
+
+    async def presence(self, person: Person, tenant: TenantId) -> Presence:
+        """
+        What there is of *person* among the things of *tenant*.
+        """
+        digest = await self.digest(person, tenant)
+        found = await self._found((digest,) if digest is not None else ())
+        mappings = await self.channels.mappings(tenant)
+        numbers = tuple(place for _, place in self.places(person, mappings))
+        return evolve(found.get(tenant, Presence(tenant)), numbers=numbers)
+
+    async def everywhere(self, person: Person) -> Sequence[Presence]:
+        """
+        What there is of *person* among the things of each tenant, and of nobody.
+        """
+        found: dict[TenantId, Presence] = {}
+        secrets, after = self.texts.sealer.secrets, None
+        while keys := await secrets.active_keys(after=after, limit=_PAGE):
+            digests = await run_off_loop(
+                partial(self._digests, person, keys), cost=ENTRY * len(keys)
+            )
+            found |= await self._found(digests)
+            after = keys[-1].tenant
+        for revision, place in self.places(person, await self.channels.mappings()):
+            tenant = revision.mapping.owner.tenant
+            known = found.get(tenant, Presence(tenant))
+            found[tenant] = evolve(known, numbers=(*known.numbers, place))
+        return [found[tenant] for tenant in sorted(found)]
+
+    def _digests(self, person: Person, keys: Sequence[TenantKey]) -> list[Fingerprint]:
+        return [self._digest(person, key) for key in keys]
+
+    async def _found(self, digests: Sequence[Fingerprint]) -> dict[TenantId, Presence]:
+        found: dict[TenantId, Presence] = {}
+        after: MessageId | None = None
+        while page := await self.inbox.of_persons(digests, after=after, limit=_PAGE):
+            for message in page:
+                tenant = message.holder.tenant
+                found[tenant] = found.get(tenant, Presence(tenant)).with_(message)
+            after = page[-1].id
+        return found
+
+    def places(
+        self, person: Person, mappings: Sequence[MappingRevision]
+    ) -> list[tuple[MappingRevision, NumberPlace]]:
+        """
+        Where *mappings* have the number of *person*.
+        """
+        if person.kind is not PersonKind.NUMBER:
+            return []
+        return [
+            (revision, NumberPlace(revision.mapping.key, special.crew))
+            for revision in mappings
+            for special in revision.mapping.numbers
+            if special.number.comparable == person.value
+        ]
+
+    async def complete(self) -> bool:
+        """
+        Whether every message can be found: `NamePersons` has done those of earlier versions.
+        """
+        return not await self.inbox.unnamed(limit=1)
+
+
+@frozen(eq=False)
+class FindPerson:
+    """
+    Tell which tenants have something of a person, and how much.
+    """
+
+    search: PersonSearch
+
+    async def __call__(
+        self, person: Person, *, caller: ApiKey, tenant: TenantId | None = None
+    ) -> Sequence[Presence]:
+        """
+        The tenants that have something; a bound caller learns of its own only.
+        """
+        caller.require(Scope.MESSAGES_READ)
+        asked = caller.listed_tenant(tenant)
+        if asked is None:
+            found = await self.search.everywhere(person)
+            # What belongs to nobody is the hub's.
+            return [one for one in found if one.tenant != HUB or caller.may(Scope.ADMIN)]
+        one = await self.search.presence(person, asked)
+        return [one] if one.messages or one.numbers else []
+
+
+@frozen(eq=False)
+class ExportPerson:
+    """
+    Hand out all that the hub has of a person, one part after the other.
+    """
+
+    store: ConfigStore
+    conversations: ConversationStore
+    search: PersonSearch
+    clock: Clock
+
+    async def __call__(
+        self,
+        person: Person,
+        tenant: TenantId,
+        *,
+        caller: ApiKey,
+        after: MessageId | None = None,
+        limit: int = MOST_AT_ONCE,
+        request_id: str | None = None,
+    ) -> PersonPage:
+        """
+        At most *limit* messages behind *after*, oldest first; each call is audited first.
+
+        Raises:
+            SealBrokenError, MasterKeyMissingError: A text does not open.
+        """
+        caller.require(Scope.MESSAGES_READ, tenant)
+        caller.require(Scope.SECRETS_READ, tenant)
+        search = self.search
+        digest = await search.digest(person, tenant)
+        found: Sequence[InboxMessage] = ()
+        if digest is not None:
+            found = await search.inbox.of_persons((digest,), after=after, limit=limit + 1)
+        page, more = found[:limit], len(found) > limit
+        opened = [await self._opened(message) for message in page]
+        numbers = search.places(person, await search.channels.mappings(tenant))
+        entry = AuditEntry(
+            self.clock.now(),
+            AuditAction.PERSON_EXPORTED,
+            caller.id,
+            tenant,
+            _subject(person, digest, len(page)),
+            request_id,
+        )
+        await self.store.commit(Changeset(audit=(entry,)))
+        keys = dict.fromkeys(map(_conversation_of, page))
+        states = [await self.conversations.find(key) for key in keys if key is not None]
+        return PersonPage(
+            tenant,
+            opened,
+            [state for state in states if state is not None],
+            [place for _, place in numbers],
+            page[-1].id if more else None,
+        )
+
+    async def _opened(self, message: InboxMessage) -> OpenedMessage:
+        texts = self.search.texts
+        text = None if message.body is None else await texts.read(message)
+        answer = None if message.answer is None else await texts.answer_to(message)
+        return OpenedMessage(message, text, answer)
+
+
+@frozen(eq=False)
+class ErasePerson:
+    """
+    Erase what the hub has of a person: texts, answers, digests, notes about conversations.
+
+    Ids and outcomes of the messages stay, and what waits for an answer ends. Each step is a commit
+    with its line in the audit trail, so an interrupted run leaves nothing half erased, and the
+    next one goes on.
+    """
+
+    store: ConfigStore
+    conversations: ConversationStore
+    search: PersonSearch
+    clock: Clock
+
+    async def __call__(
+        self,
+        person: Person,
+        tenant: TenantId,
+        *,
+        caller: ApiKey,
+        numbers: bool = False,
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> Presence:
+        """
+        Erase, and return what was there; with *dry_run*, only tell it.
+
+        With *numbers*, the mapping loses the person's special numbers, too. Its history has them.
+        """
+        caller.require(Scope.ADMIN, tenant)
+        found = await self.search.presence(person, tenant)
+        if dry_run:
+            return found
+        digest = await self.search.digest(person, tenant)
+        while digest is not None and await self._some(person, tenant, digest, caller, request_id):
+            pass
+        if numbers and found.numbers:
+            await self._without_numbers(person, tenant, digest, caller, request_id)
+        return found
+
+    async def _some(
+        self,
+        person: Person,
+        tenant: TenantId,
+        digest: Fingerprint,
+        caller: ApiKey,
+        request_id: str | None,
+    ) -> int:
+        async def decide() -> tuple[Changeset, int]:
+            page = await self.search.inbox.of_persons((digest,), limit=MOST_AT_ONCE)
+            if not page:
+                return Changeset(), 0
+            now = self.clock.now()
+            places = [(body_context(one), answer_context(one)) for one in page]
+            keys = dict.fromkeys(map(_conversation_of, page))
+            known = [key for key in keys if key and await self.conversations.find(key)]
+            subject = _subject(person, digest, len(page))
+            entry = AuditEntry(
+                now, AuditAction.PERSON_ERASED, caller.id, tenant, subject, request_id
+            )
+            changeset = Changeset(
+                messages=tuple(message.erased(at=now) for message in page),
+                erased=tuple(place for pair in places for place in pair),
+                sightings=tuple(Sighting(key, Seen(forgets=True), now) for key in known),
+                audit=(entry,),
+            )
+            return changeset, len(page)
+
+        return await commit_decided(self.store, decide)
+
+    async def _without_numbers(
+        self,
+        person: Person,
+        tenant: TenantId,
+        digest: Fingerprint | None,
+        caller: ApiKey,
+        request_id: str | None,
+    ) -> None:
+        async def decide() -> tuple[Changeset, None]:
+            now = self.clock.now()
+            mappings = await self.search.channels.mappings(tenant)
+            found = {one.mapping.key: one for one, _ in self.search.places(person, mappings)}
+            if not found:
+                return Changeset(), None
+            subject = _subject(person, digest, 0, len(found))
+            entry = AuditEntry(
+                now, AuditAction.PERSON_ERASED, caller.id, tenant, subject, request_id
+            )
+            revisions = tuple(_without(person, one, caller.id, now) for one in found.values())
+            return Changeset(mappings=revisions, audit=(entry,)), None
+
+        await commit_decided(self.store, decide)
+
+
+@frozen(eq=False)
+class NamePersons:
+    """
+    Give the messages of earlier versions the digests by which a person is found.
+
+    It opens each of their texts once. A run that is interrupted goes on when it is called again.
+    """
+
+    search: PersonSearch
+
+    async def __call__(self) -> int:
+        """
+        Return how many messages got digests. A text that does not open has none.
+
+        Raises:
+            MasterKeyMissingError: A master key is not in the ring.
+        """
+        named, inbox, texts = 0, self.search.inbox, self.search.texts
+        done = -1
+        # What cannot be named is being written: that names it, or leaves it to the next run.
+        while named > done and (page := await inbox.unnamed(limit=MOST_AT_ONCE)):
+            done = named
+            for message in page:
+                persons: Sequence[Fingerprint] = ()
+                # Nobody can read one that does not open, either.
+                with suppress(SealBrokenError):
+                    persons = await texts.named_in(message, await texts.body_of(message))
+                named += await inbox.name(message, persons)
+        return named
+
+
+def _conversation_of(message: InboxMessage) -> ConversationKey | None:
+    origin = message.origin
+    if origin.account is None or origin.conversation is None:
+        return None
+    return ConversationKey(origin.account, origin.conversation)
+
+
+def _subject(person: Person, digest: Fingerprint | None, messages: int, numbers: int = 0) -> str:
+    shown = "-" if digest is None else digest.value[:_SHOWN]
+    return f"person/{person.kind.value}/{shown}: {messages} messages, {numbers} numbers"
+
+
+def _without(
+    person: Person, revision: MappingRevision, author: str, at: datetime
+) -> MappingRevision:
+    mapping = revision.mapping
+    left = tuple(one for one in mapping.numbers if one.number.comparable != person.value)
+    return MappingRevision(
+        evolve(mapping, numbers=left),
+        revision.version + 1,
+        revision.created_at,
+        max(at, revision.updated_at),
+        author,
+        revision.event_at,
+    )
