@@ -21,6 +21,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.changes import AuditId, Changeset, IdempotencyKey
 from odoo_ai_config.domain.channels.mapping import ChannelClaim
 from odoo_ai_config.domain.channels.routing import IncomingMessage
@@ -29,6 +30,7 @@ from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import CONFIG, BusinessArea, ChatwootId, TenantId
 from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.domain.tenants import Standing
 from tests.contract.samples import (
     AT,
     DAY,
@@ -58,6 +60,7 @@ PORTS: dict[str, type] = {
     "addresses": AddressStore,
     "api_keys": ApiKeyStore,
     "audit": AuditLog,
+    "tenants": TenantStore,
 }
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"), "5511987654321")
 OLD, NEW = tenant_key(), tenant_key(key_id="k2")
@@ -108,6 +111,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "secrets.active_keys": lambda stores: stores.secrets.active_keys(),
     "secrets.sealing_key": lambda stores: stores.secrets.sealing_key(ACME),
     "secrets.tenant_key": lambda stores: stores.secrets.tenant_key(ACME, "k1"),
+    "secrets.keys_of": lambda stores: stores.secrets.keys_of(ACME),
     "secrets.sealed": lambda stores: stores.secrets.sealed(secret().context, secret().fingerprint),
     "secrets.stored_in": lambda stores: stores.secrets.stored_in(owner()),
     "secrets.master_ids": lambda stores: stores.secrets.master_ids(),
@@ -151,6 +155,12 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "api_keys.api_keys": lambda stores: stores.api_keys.api_keys(),
     "audit.entries": lambda stores: stores.audit.entries(),
     "audit.entry": lambda stores: stores.audit.entry(AuditId("1")),
+    "tenants.current": lambda stores: stores.tenants.current(ACME),
+    "tenants.standing": lambda stores: stores.tenants.standing(ACME),
+    "tenants.states": lambda stores: stores.tenants.states(set(Standing)),
+    "tenants.contents": lambda stores: stores.tenants.contents(ACME),
+    "tenants.remove_some": lambda stores: stores.tenants.remove_some(ACME),
+    "tenants.scrub": lambda stores: stores.tenants.scrub(large=False),
     # Last, because the others expect empty stores.
     "config.commit": lambda stores: stores.config.commit(everything()),
 }

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
 from odoo_ai_config.application.channels.simulation import SimulateMapping
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import (
     ChannelEnd,
@@ -244,6 +245,8 @@ async def stored(stores: Stores, table: list[ChannelMapping]) -> list[MappingRev
 
 
 async def as_json(stores: Stores) -> JsonObject:
-    sections = await ReadMapping(stores.channels)(caller=ANYBODY)
+    sections = await ReadMapping(stores.channels, Standings(stores.tenants, stores.channels))(
+        caller=ANYBODY
+    )
     read: JsonObject = json.loads(json_bytes(mapping_object(sections)))
     return read

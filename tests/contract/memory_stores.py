@@ -14,6 +14,7 @@ from odoo_ai_config.adapters.memory.conversation_store import MemoryConversation
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.tenant_store import MemoryTenantStore
 from tests.contract.stores import Stores
 
 
@@ -28,4 +29,5 @@ def stores_over(state: MemoryState) -> Stores:
         addresses=MemoryAddressStore(state),
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
+        tenants=MemoryTenantStore(state),
     )

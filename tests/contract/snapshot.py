@@ -20,6 +20,7 @@ from odoo_ai_config.domain.credentials.secrets import SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
+from odoo_ai_config.domain.tenants import Standing, TenantState
 from tests.contract.stores import Stores
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Snapshot:
     audit: list[AuditEntry]
     api_keys: list[ApiKey]
     addresses: list[Address]
+    tenant_states: list[TenantState]
 
 
 async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
@@ -99,6 +101,7 @@ async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
         audit=list(await stores.audit.entries(limit=1000)),
         api_keys=list(await stores.api_keys.api_keys()),
         addresses=list(await stores.addresses.addresses(limit=1000)),
+        tenant_states=list(await stores.tenants.states(set(Standing), limit=1000)),
     )
 
 

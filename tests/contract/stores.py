@@ -20,6 +20,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.tenant_store import TenantStore
 
 
 @frozen
@@ -33,6 +34,7 @@ class Stores:
     addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog
+    tenants: TenantStore
 
 
 # In this context the driver fails; afterwards it works again.

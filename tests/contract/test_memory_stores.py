@@ -29,6 +29,7 @@ from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.stores import Outage, StoreContract, Stores
+from tests.contract.tenant_store_contract import TenantStoreContract
 
 
 class InMemory(StoreContract):
@@ -106,6 +107,9 @@ class TestMemoryPauses(InMemory, PausesContract): ...
 
 
 class TestMemoryAuditLog(InMemory, AuditLogContract): ...
+
+
+class TestMemoryTenantStore(InMemory, TenantStoreContract): ...
 
 
 class TestMemorySecretStore(InMemory, SecretStoreContract): ...

@@ -31,6 +31,7 @@ from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.stores import Outage, StoreContract, Stores
+from tests.contract.tenant_store_contract import TenantStoreContract
 from tests.mongo_server import (
     CLIENTS,
     Gate,
@@ -130,6 +131,9 @@ class TestMongoPauses(InMongo, PausesContract): ...
 
 
 class TestMongoAuditLog(InMongo, AuditLogContract): ...
+
+
+class TestMongoTenantStore(InMongo, TenantStoreContract): ...
 
 
 class TestMongoSecretStore(InMongo, SecretStoreContract): ...

@@ -31,6 +31,7 @@ from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Outage, StoreContract, Stores
+from tests.contract.tenant_store_contract import TenantStoreContract
 
 
 class InSqlite(StoreContract):
@@ -112,6 +113,9 @@ class TestSqlitePauses(InSqlite, PausesContract): ...
 
 
 class TestSqliteAuditLog(InSqlite, AuditLogContract): ...
+
+
+class TestSqliteTenantStore(InSqlite, TenantStoreContract): ...
 
 
 class TestSqliteSecretStore(InSqlite, SecretStoreContract): ...

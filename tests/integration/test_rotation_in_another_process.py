@@ -15,7 +15,6 @@ from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.sqlite.config_store import SqliteConfigStore
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase, open_sqlite
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
-from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.credentials.rotation import RotateMasterKey, RotateTenantKey
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -85,9 +84,9 @@ class Hub:
         await self.store.commit(Changeset(revisions=(revision,), **sealing.parts))
 
     async def reads(self, where: TenantArea, *, values: int) -> None:
-        reveal = RevealCredential(self.store, Sealer(self.secrets, self.vault), ManualClock(AT))
+        sealer = Sealer(self.secrets, self.vault)
         for number in range(values):
-            secret = await reveal(where, CredentialRef(f"ref{number}"), caller=READER)
+            secret = await sealer.credential(self.store, where, CredentialRef(f"ref{number}"))
             assert secret == SecretText(f"secret {number}")
 
 

@@ -17,6 +17,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.similar_tenants import similar_tenants
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.collections import (
@@ -99,10 +100,12 @@ class ReadCollection:
     Collections for crews. They read only enabled ones; an ``admin`` reads all.
 
     If a business area is named, that area must enable the collection; otherwise any area of the
-    tenant may.
+    tenant may. Every method raises `TenantSuspendedError` or `TenantErasedError` if the tenant is
+    not active.
     """
 
     store: ConfigStore
+    standings: Standings
     collections: CollectionStore
 
     async def __call__(
@@ -172,6 +175,7 @@ class ReadCollection:
         Every collection that was pushed or is enabled, by name, enabled or not.
         """
         caller.require(Scope.CONFIG_READ, tenant)
+        await self.standings.require_served(tenant)
         enabled = await self._enabled(tenant, domain)
         heads = {head.key.name: head for head in await self.collections.heads(tenant)}
         return [
@@ -183,6 +187,7 @@ class ReadCollection:
         self, key: CollectionKey, caller: ApiKey, domain: BusinessArea | None
     ) -> None:
         caller.require(Scope.CONFIG_READ, key.tenant)
+        await self.standings.require_served(key.tenant)
         # Checked before anything is read: nobody learns of a collection that they may not read.
         if Scope.ADMIN not in caller.scopes and key.name not in await self._enabled(
             key.tenant, domain

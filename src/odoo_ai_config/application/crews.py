@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.conversations.answering import (
     DEFAULT_RULES,
     AnswerRules,
@@ -52,10 +53,14 @@ _RULES_KEPT: Final = 1024
 class Answering:
     """
     When the AI of a tenant answers a message: its rules, and the pauses of channel and tenant.
+
+    Args:
+        served: Whether the tenant is active. If not, the AI answers nobody.
     """
 
     rules: AnswerRules
     pauses: Mapping[PausePlace, Pause] = field(factory=dict)
+    served: bool = True
 
     def paused_in(self, now: datetime) -> Sequence[str]:
         """
@@ -71,6 +76,7 @@ class CrewLookup:
     """
 
     store: ConfigStore
+    standings: Standings
     sealer: Sealer
     defaults: AnswerRules = DEFAULT_RULES
 
@@ -131,7 +137,8 @@ class CrewLookup:
         if rules.company_hours and company is not None:
             rules = evolve(rules, hours=company_hours(company.body))
         paused = pauses_in(content_of(current.get(pauses)))
-        return Answering(rules, paused.of(account, inbox))
+        served = await self.standings.is_served(owner.tenant)
+        return Answering(rules, paused.of(account, inbox), served)
 
     async def _rules_of(
         self,

@@ -1,29 +1,71 @@
 """
-List the tenants that the hub knows.
+List tenants, suspend them, erase them and reopen them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.commits import commit_decided
+from odoo_ai_config.application.errors import ContentionError
+from odoo_ai_config.application.ports.address_store import AddressStore
+from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
+from odoo_ai_config.application.ports.certificate_signer import CertificateSigner
+from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
+from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
+from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.addresses import Address
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
+from odoo_ai_config.domain.channels.mapping import released
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantNotFoundError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
+from odoo_ai_config.domain.tenants import (
+    CLOSED,
+    Certificate,
+    CertificateInvalidError,
+    CertificateNotFoundError,
+    Standing,
+    TenantContents,
+    TenantErasedError,
+    TenantState,
+    Wish,
+    counted,
+    erased,
+    erasing,
+    reopened,
+    require_confirmed,
+    resumed,
+    signed_bytes,
+    standing_of,
+    statement_of,
+    suspended,
+)
+
+_PAGE: Final = 100
+
+
+def _unreported(_steps: int) -> None:
+    pass
 
 
 @frozen
 class TenantOverview:
     """
-    A tenant and the newest revision of each of its living documents.
+    A tenant, where it stands, and the newest revision of each of its living documents.
     """
 
     tenant: TenantId
     documents: tuple[Revision, ...]
+    standing: Standing = Standing.ACTIVE
 
 
 @frozen(eq=False)
@@ -33,6 +75,7 @@ class ListTenants:
     """
 
     store: ConfigStore
+    tenants: TenantStore
 
     async def __call__(
         self, *, caller: ApiKey, after: TenantId | None = None, limit: int = 50
@@ -58,12 +101,346 @@ class ListTenants:
 
         Raises:
             TenantNotFoundError: It has no document.
+            TenantErasedError: It is erased.
         """
         caller.require(Scope.CONFIG_READ, tenant)
         overview = await self._overview(tenant)
+        if overview.standing in CLOSED:
+            raise TenantErasedError(tenant)
         if not overview.documents:
             raise TenantNotFoundError
         return overview
 
     async def _overview(self, tenant: TenantId) -> TenantOverview:
-        return TenantOverview(tenant, tuple(await self.store.documents(tenant)))
+        standing = await self.tenants.standing(tenant)
+        return TenantOverview(tenant, tuple(await self.store.documents(tenant)), standing)
+
+
+@frozen(eq=False)
+class ReadStanding:
+    """
+    Where a tenant stands, and the certificate of its erasure.
+    """
+
+    tenants: TenantStore
+    signer: CertificateSigner
+
+    async def __call__(self, tenant: TenantId, *, caller: ApiKey) -> TenantState | None:
+        """
+        The newest state of *tenant*; None if it was always active.
+        """
+        caller.require(Scope.CONFIG_READ, tenant)
+        return await self.tenants.current(tenant)
+
+    async def unserved(
+        self, *, caller: ApiKey, after: TenantId | None = None, limit: int = 50
+    ) -> Sequence[TenantState]:
+        """
+        At most *limit* states of tenants that are not active, by their ids, following *after*.
+        """
+        caller.require(Scope.ADMIN)
+        caller.require_unbound()
+        others = set(Standing) - {Standing.ACTIVE}
+        return await self.tenants.states(others, after=after, limit=limit)
+
+    async def certificate(self, tenant: TenantId, *, caller: ApiKey) -> Certificate:
+        """
+        The certificate of the last erasure of *tenant*.
+
+        Raises:
+            CertificateNotFoundError: It is not erased.
+        """
+        caller.require(Scope.ADMIN, tenant)
+        state = await self.tenants.current(tenant)
+        if state is None or state.certificate is None:
+            raise CertificateNotFoundError
+        return Certificate.from_text(state.certificate)
+
+    def verify(self, text: str, public_key: bytes | None = None) -> Certificate:
+        """
+        The certificate that *text* is, if *public_key* signed it.
+
+        Without *public_key*, one of the keys of this hub must have.
+
+        Raises:
+            InvalidValueError: It is no certificate.
+            CertificateInvalidError: It was changed, or another key signed it.
+        """
+        certificate = Certificate.from_text(text)
+        signature = certificate.signature
+        trusted = self.signer.public_keys() if public_key is None else [public_key]
+        if signature.public_key not in trusted or not self.signer.verify(
+            signed_bytes(certificate.statement), signature
+        ):
+            raise CertificateInvalidError
+        return certificate
+
+
+@frozen(eq=False)
+class SuspendTenant:
+    """
+    Serve nothing of a tenant while everything is still taken in; and end that again.
+    """
+
+    store: ConfigStore
+    tenants: TenantStore
+    clock: Clock
+
+    async def __call__(
+        self,
+        tenant: TenantId,
+        *,
+        caller: ApiKey,
+        reason: str | None = None,
+        request_id: str | None = None,
+    ) -> TenantState | None:
+        """
+        The state of the tenant, suspended; suspending it again changes nothing.
+
+        Raises:
+            TenantNotFoundError: It has no document.
+            TenantErasedError: It is erased.
+        """
+        wish = _wish(tenant, caller, self.clock, reason)
+        if not await self.store.documents(tenant):
+            # An erased one has none, either.
+            suspended(await self.tenants.current(tenant), wish)
+            raise TenantNotFoundError
+        action = AuditAction.TENANT_SUSPENDED
+        return await _moved(self.store, self.tenants, wish, suspended, action, request_id)
+
+    async def end(
+        self,
+        tenant: TenantId,
+        *,
+        caller: ApiKey,
+        reason: str | None = None,
+        request_id: str | None = None,
+    ) -> TenantState | None:
+        """
+        The state of the tenant, active again; None if it was always active.
+
+        Raises:
+            TenantErasedError: It is erased.
+        """
+        wish = _wish(tenant, caller, self.clock, reason)
+        action = AuditAction.SUSPENSION_ENDED
+        return await _moved(self.store, self.tenants, wish, resumed, action, request_id)
+
+
+@frozen(eq=False)
+class EraseTenant:
+    """
+    Remove everything of a tenant but its state and the audit trail, and certify that.
+
+    The first commit destroys the data keys: from there on nothing opens, nothing is served and
+    nothing new is stored. The rest goes in short steps. If the program ends in between, the next
+    call or `go_on` continues.
+    """
+
+    store: ConfigStore
+    tenants: TenantStore
+    channels: ChannelDirectory
+    secrets: SecretStore
+    api_keys: ApiKeyStore
+    addresses: AddressStore
+    noted: RevokedKeys
+    signer: CertificateSigner
+    clock: Clock
+
+    async def planned(self, tenant: TenantId, *, caller: ApiKey) -> TenantContents:
+        """
+        What an erasure of *tenant* would remove now.
+
+        Raises:
+            TenantNotFoundError: There is nothing of it.
+            TenantErasedError: It is erased.
+        """
+        wish = _wish(tenant, caller, self.clock)
+        resumed(await self.tenants.current(tenant), wish)
+        contents = await self.tenants.contents(tenant)
+        if contents == TenantContents():
+            raise TenantNotFoundError
+        return contents
+
+    async def __call__(
+        self,
+        tenant: TenantId,
+        *,
+        caller: ApiKey,
+        confirmation: str | None,
+        reason: str | None = None,
+        large: bool = False,
+        request_id: str | None = None,
+        on_progress: Callable[[int], None] = _unreported,
+    ) -> TenantState:
+        """
+        The state of the erased tenant, with its certificate; erasing it again changes nothing.
+
+        Args:
+            tenant: Whom to erase.
+            caller: Who asks for it.
+            confirmation: The tenant's id once more.
+            reason: Why, for the certificate.
+            large: Whether the store may stand still to clean a large file.
+            request_id: For the audit trail.
+            on_progress: Called with the number of steps that were done.
+
+        Raises:
+            InvalidValueError: *confirmation* is not the tenant's id.
+            TenantNotFoundError: There is nothing of it.
+        """
+        wish = _wish(tenant, caller, self.clock, reason)
+        require_confirmed(tenant, confirmation)
+        if standing_of(await self.tenants.current(tenant)) not in CLOSED:
+            await self.planned(tenant, caller=caller)
+            await self._begun(wish, request_id)
+        return await self._finished(tenant, large=large, on_progress=on_progress)
+
+    async def go_on(self) -> Sequence[TenantState]:
+        """
+        Finish the erasures that were interrupted, and return them.
+        """
+        found = await self.tenants.states({Standing.ERASING}, limit=_PAGE)
+        return [await self._finished(state.tenant) for state in found]
+
+    async def _begun(self, wish: Wish, request_id: str | None) -> None:
+        tenant = wish.tenant
+
+        async def decide() -> tuple[Changeset, Sequence[str]]:
+            data_keys = tuple(key.key_id for key in await self.secrets.keys_of(tenant))
+            state = erasing(await self.tenants.current(tenant), wish, data_keys)
+            if state is None:
+                return Changeset(), ()
+            own_keys = [key for key in await self.api_keys.api_keys() if key.tenant == tenant]
+            addresses = [address async for address in self._addresses_of(tenant)]
+            mappings = [
+                released(mapped, author=wish.by, at=wish.at)
+                for mapped in await self.channels.mappings(tenant)
+            ]
+            changeset = Changeset(
+                mappings=tuple(mapped for mapped in mappings if mapped is not None),
+                api_keys=tuple(key.revoked(wish.at) for key in own_keys),
+                addresses=tuple(address.revoked(wish.at, wish.by) for address in addresses),
+                audit=(_entry(wish, AuditAction.ERASURE_BEGUN, request_id),),
+                tenant_states=(state,),
+            )
+            return changeset, [*(key.id for key in own_keys), *(one.id for one in addresses)]
+
+        revoked = await commit_decided(self.store, decide)
+        if revoked:
+            # A restored older store does not make them valid again.
+            await self.noted.note(revoked)
+
+    async def _addresses_of(self, tenant: TenantId) -> AsyncIterator[Address]:
+        after = None
+        while page := await self.addresses.addresses(tenant=tenant, after=after, limit=_PAGE):
+            for address in page:
+                yield address
+            after = page[-1].id
+
+    async def _finished(
+        self,
+        tenant: TenantId,
+        *,
+        large: bool = False,
+        on_progress: Callable[[int], None] = _unreported,
+    ) -> TenantState:
+        await self._counted(tenant)
+        steps = 0
+        while await self.tenants.remove_some(tenant):
+            steps += 1
+            on_progress(steps)
+        scrubbed = await self.tenants.scrub(large=large)
+
+        async def decide() -> tuple[Changeset, TenantState]:
+            current = await self._current(tenant)
+            if current.standing is Standing.ERASED:
+                return Changeset(), current
+            now = self.clock.now()
+            statement = statement_of(current, at=now, scrubbed=scrubbed)
+            signature = self.signer.sign(signed_bytes(statement))
+            state = erased(current, Certificate(statement, signature))
+            entry = AuditEntry(now, AuditAction.TENANT_ERASED, current.by, tenant, tenant.value)
+            return Changeset(tenant_states=(state,), audit=(entry,)), state
+
+        return await commit_decided(self.store, decide)
+
+    async def _counted(self, tenant: TenantId) -> None:
+        """
+        Store what there is to remove, once: the steps that remove it may be interrupted.
+        """
+
+        async def decide() -> tuple[Changeset, None]:
+            current = await self._current(tenant)
+            if current.contents is not None:
+                return Changeset(), None
+            contents = await self.tenants.contents(tenant)
+            return Changeset(tenant_states=(counted(current, contents),)), None
+
+        await commit_decided(self.store, decide)
+
+    async def _current(self, tenant: TenantId) -> TenantState:
+        current = await self.tenants.current(tenant)
+        if current is None or not current.is_closed:
+            # It was erased and reopened meanwhile.
+            raise ContentionError
+        return current
+
+
+@frozen(eq=False)
+class ReopenTenant:
+    """
+    Let what Odoo sends of an erased tenant in again, under a new data key.
+    """
+
+    store: ConfigStore
+    tenants: TenantStore
+    clock: Clock
+
+    async def __call__(
+        self,
+        tenant: TenantId,
+        *,
+        caller: ApiKey,
+        reason: str | None = None,
+        request_id: str | None = None,
+    ) -> TenantState | None:
+        """
+        The state of the tenant, active again; None if it was always active.
+
+        Raises:
+            TenantErasedError: Its erasure is not finished.
+        """
+        wish = _wish(tenant, caller, self.clock, reason)
+        action = AuditAction.TENANT_REOPENED
+        return await _moved(self.store, self.tenants, wish, reopened, action, request_id)
+
+
+def _wish(tenant: TenantId, caller: ApiKey, clock: Clock, reason: str | None = None) -> Wish:
+    caller.require(Scope.ADMIN, tenant)
+    caller.require_unbound()
+    return Wish(tenant, caller.id, clock.now(), reason)
+
+
+async def _moved(
+    store: ConfigStore,
+    tenants: TenantStore,
+    wish: Wish,
+    move: Callable[[TenantState | None, Wish], TenantState | None],
+    action: AuditAction,
+    request_id: str | None,
+) -> TenantState | None:
+    async def decide() -> tuple[Changeset, TenantState | None]:
+        current = await tenants.current(wish.tenant)
+        state = move(current, wish)
+        if state is None:
+            return Changeset(), current
+        entry = _entry(wish, action, request_id)
+        return Changeset(tenant_states=(state,), audit=(entry,)), state
+
+    return await commit_decided(store, decide)
+
+
+def _entry(wish: Wish, action: AuditAction, request_id: str | None) -> AuditEntry:
+    return AuditEntry(wish.at, action, wish.by, wish.tenant, wish.tenant.value, request_id)

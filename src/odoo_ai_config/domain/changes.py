@@ -24,9 +24,10 @@ from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.identifiers import TenantId, matches
+from odoo_ai_config.domain.identifiers import HUB, TenantId, matches
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.tenants import TenantState
 
 AUDIT_ID: Final = re.compile(rf"[0-9a-f]{{1,24}}|{HISTORY_PLACE.pattern}", re.ASCII)
 
@@ -101,6 +102,11 @@ class AuditAction(enum.Enum):
     STORE_RESTORED = "store_restored"
     PERSON_EXPORTED = "person_exported"
     PERSON_ERASED = "person_erased"
+    TENANT_SUSPENDED = "tenant_suspended"
+    SUSPENSION_ENDED = "suspension_ended"
+    ERASURE_BEGUN = "erasure_begun"
+    TENANT_ERASED = "tenant_erased"
+    TENANT_REOPENED = "tenant_reopened"
 
 
 @frozen
@@ -196,8 +202,10 @@ class Changeset:
     - the request of *idempotency_record* is already recorded,
     - the tenant of *new_tenant_key* already has a key,
     - *sealed_under* is no longer a key of its tenant,
-    - another tenant has what *claim* names, or
-    - the whole mapping is not at *mapping_state*.
+    - another tenant has what *claim* names,
+    - the whole mapping is not at *mapping_state*,
+    - one of `tenants` is closed, or
+    - a tenant whose data keys a state destroys has others than the state names.
 
     Args:
         claim: What the mappings rely on: no other tenant has a channel in the claimed account,
@@ -217,6 +225,8 @@ class Changeset:
         api_keys: Keys to add, or the revoked forms of stored ones.
         addresses: Likewise for secret addresses.
         address_uses: Uses of stored addresses. The latest counts; unknown addresses do not.
+        tenant_states: At most one new state for each tenant, for which the rest of the changeset
+            may be written whatever the state says.
     """
 
     revisions: tuple[Revision, ...] = ()
@@ -235,6 +245,7 @@ class Changeset:
     api_keys: tuple[ApiKey, ...] = ()
     addresses: tuple[Address, ...] = ()
     address_uses: tuple[AddressUse, ...] = ()
+    tenant_states: tuple[TenantState, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -242,6 +253,30 @@ class Changeset:
         Whether there is nothing to commit.
         """
         return self == _NOTHING
+
+    @property
+    def tenants(self) -> frozenset[TenantId]:
+        """
+        The tenants that must not be closed: those that would have something new.
+
+        A stored message that moves on is nothing new: once it is removed, nothing can follow on
+        it. The same holds for what was learned about its conversation, and what is revoked is
+        nothing new either.
+        """
+        owners = {
+            *(revision.key.tenant for revision in self.revisions),
+            *(revision.mapping.owner.tenant for revision in self.mappings),
+            *(change.head.key.tenant for change in self.collections),
+            *(message.holder.tenant for message in self.messages if message.revision == 1),
+            *(key.tenant for key in self.api_keys if key.revoked_at is None),
+            *(one.feed.owner.tenant for one in self.addresses if one.revoked_at is None),
+        }
+        if not self.messages:
+            owners |= {one.seen.owner.tenant for one in self.sightings if one.seen.owner}
+        if self.new_tenant_key is not None:
+            owners.add(self.new_tenant_key.tenant)
+        known = {HUB, *(state.tenant for state in self.tenant_states)}
+        return frozenset(owner for owner in owners if owner is not None and owner not in known)
 
     @property
     def size(self) -> int:

@@ -22,6 +22,7 @@ from odoo_ai_config.adapters.crews.crew_client import (
     InProcessCrewClient,
 )
 from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
+from odoo_ai_config.adapters.crypto.certificate_signer import Ed25519CertificateSigner
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.old_cipher import FernetOldCipher
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
@@ -40,6 +41,7 @@ from odoo_ai_config.adapters.sqlite.examining import examine_pages, rehearse_wri
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
 from odoo_ai_config.adapters.sqlite.message_spool import open_spool
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
+from odoo_ai_config.adapters.sqlite.tenant_store import SqliteTenantStore
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
@@ -58,6 +60,7 @@ from odoo_ai_config.application.ports.message_spool import MessageSpool, SpoolLi
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.conversations.answering import AnswerRules
@@ -99,6 +102,7 @@ class Stores:
     addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog
+    tenants: TenantStore
     ensure_ready: Callable[[], Awaitable[None]]
     rehearse_writing: Callable[[], Awaitable[None]]
     migrate: Callable[[Callable[[str, int, int], None]], Awaitable[None]] | None = None
@@ -126,6 +130,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
                 SqliteAddressStore(sqlite),
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
+                SqliteTenantStore(sqlite),
                 documents.check,
                 partial(asyncio.to_thread, rehearse_writing, location.path),
                 examine=partial(
@@ -148,6 +153,7 @@ def _memory_stores() -> Stores:
     from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
     from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
     from odoo_ai_config.adapters.memory.state import MemoryState
+    from odoo_ai_config.adapters.memory.tenant_store import MemoryTenantStore
 
     state = MemoryState()
     memory = MemoryConfigStore(state)
@@ -161,6 +167,7 @@ def _memory_stores() -> Stores:
         MemoryAddressStore(state),
         MemoryApiKeyStore(state),
         MemoryAuditLog(state),
+        MemoryTenantStore(state),
         memory.check,
         memory.check,
     )
@@ -183,6 +190,7 @@ def _mongo_stores(url: SecretText, location: StoreLocation, *, read_only: bool) 
         require_current,
     )
     from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
+    from odoo_ai_config.adapters.mongo.tenant_store import MongoTenantStore
     from odoo_ai_config.adapters.mongo.transaction import rehearse
 
     mongo = open_database(url.reveal(), location.driver, threads=location.threads)
@@ -196,6 +204,7 @@ def _mongo_stores(url: SecretText, location: StoreLocation, *, read_only: bool) 
         MongoAddressStore(mongo),
         MongoApiKeyStore(mongo),
         MongoAuditLog(mongo),
+        MongoTenantStore(mongo),
         partial(require_current if read_only else prepare, mongo),
         partial(rehearse, mongo),
         partial(migrate_at, url.reveal()),
@@ -309,6 +318,7 @@ class Container(containers.DeclarativeContainer):
         untimed={"adopt_ring", "ensure_ring", "fingerprint"},
     )
 
+    certificates = providers.Singleton(Ed25519CertificateSigner, key_ring)
     old_cipher = providers.Singleton(FernetOldCipher, settings.provided.legacy_fernet_key)
 
     stores = providers.Resource(open_stores, settings.provided.store, read_only)
@@ -361,6 +371,8 @@ class Container(containers.DeclarativeContainer):
         addresses=stores.provided.addresses,
         api_keys=stores.provided.api_keys,
         audit=stores.provided.audit,
+        tenants=stores.provided.tenants,
+        certificates=certificates,
         revoked_keys=revoked_keys,
         vault=vault,
         old_cipher=old_cipher,

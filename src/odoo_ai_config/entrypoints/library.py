@@ -63,6 +63,7 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.reconciliation import ExpectedArea
 from odoo_ai_config.domain.retention import Retention
+from odoo_ai_config.domain.tenants import Certificate, TenantContents
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, delivering
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
@@ -400,6 +401,77 @@ class Hub:
             StoreUnusableError: It is revoked, but the list beside the store cannot be written.
         """
         return await self.services.revoke_address(address_id, caller=self.caller)
+
+    async def suspend_tenant(self, tenant: str, *, reason: str | None = None) -> None:
+        """
+        Serve nothing of a tenant until `end_suspension`, and take everything in meanwhile.
+
+        Raises:
+            TenantNotFoundError: It has no document.
+            TenantErasedError: It is erased.
+        """
+        suspend = self.services.suspend_tenant
+        await suspend(TenantId(tenant), caller=self.caller, reason=reason)
+
+    async def end_suspension(self, tenant: str, *, reason: str | None = None) -> None:
+        """
+        Serve a suspended tenant again.
+
+        Raises:
+            TenantErasedError: It is erased.
+        """
+        end = self.services.suspend_tenant.end
+        await end(TenantId(tenant), caller=self.caller, reason=reason)
+
+    async def tenant_contents(self, tenant: str) -> TenantContents:
+        """
+        How much an erasure of a tenant would remove, by kind.
+
+        Raises:
+            TenantNotFoundError: There is nothing of it.
+            TenantErasedError: It is erased.
+        """
+        return await self.services.erase_tenant.planned(TenantId(tenant), caller=self.caller)
+
+    async def erase_tenant(
+        self, tenant: str, *, confirm: str, reason: str | None = None, large: bool = False
+    ) -> Certificate:
+        """
+        Remove everything of a tenant but the audit trail, and return the signed certificate.
+
+        *confirm* is the tenant's id once more. With *large*, a SQLite file of any size is written
+        anew, so that it has no trace; nobody can write meanwhile.
+
+        Raises:
+            TenantNotFoundError: There is nothing of it.
+        """
+        await self.services.erase_tenant(
+            TenantId(tenant),
+            caller=self.caller,
+            confirmation=confirm,
+            reason=reason,
+            large=large,
+        )
+        return await self.erasure_certificate(tenant)
+
+    async def erasure_certificate(self, tenant: str) -> Certificate:
+        """
+        The certificate of the last erasure of a tenant.
+
+        Raises:
+            CertificateNotFoundError: It is not erased.
+        """
+        read = self.services.read_standing.certificate
+        return await read(TenantId(tenant), caller=self.caller)
+
+    async def reopen_tenant(self, tenant: str, *, reason: str | None = None) -> None:
+        """
+        Let an erased tenant begin anew.
+
+        Raises:
+            TenantErasedError: Its erasure is not finished.
+        """
+        await self.services.reopen_tenant(TenantId(tenant), caller=self.caller, reason=reason)
 
     async def credential(self, tenant: str, domain: str, ref: str) -> SecretText:
         """

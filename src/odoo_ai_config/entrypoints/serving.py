@@ -44,6 +44,7 @@ _PRUNE_SECONDS: Final = 3600.0
 _RING_SECONDS: Final = 5.0
 _STORE_SECONDS: Final = 1.0
 _SPOOL_SECONDS: Final = 0.25
+_ERASURE_SECONDS: Final = 10.0
 _CATCHING_UP: Final = trusted("catch-up")
 
 
@@ -147,6 +148,7 @@ async def run_server(
                         failed=metrics.failure,
                     )
                 )
+                jobs.append(("erasures", partial(finish_erasures, services), _ERASURE_SECONDS))
             if services.bring_in_arrivals is not None:
                 bringing_in = BringingIn(app, services.bring_in_arrivals)
                 await bringing_in.count()
@@ -211,6 +213,19 @@ async def name_persons(services: Services) -> None:
     else:
         if named:
             _log.info("persons_named", messages=named)
+
+
+async def finish_erasures(services: Services) -> None:
+    """
+    Go on with erasures that were interrupted. If that fails, the next call does it.
+    """
+    try:
+        erased = await services.erase_tenant.go_on()
+    except ApplicationError as error:
+        _log.warning("erasure_failed", code=error.code)
+    else:
+        for state in erased:
+            _log.info("tenant_erased", tenant=state.tenant.value)
 
 
 async def prune(services: Services) -> None:

@@ -78,6 +78,7 @@ from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.application.ports.certificate_signer import CertificateSigner
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.chatwoot_client import ChatwootClient
 from odoo_ai_config.application.ports.clock import Clock
@@ -92,6 +93,7 @@ from odoo_ai_config.application.ports.old_cipher import OldCipher
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.reconciliation import Reconcile
@@ -101,7 +103,14 @@ from odoo_ai_config.application.retention import (
     RetentionRules,
     TenantRetention,
 )
-from odoo_ai_config.application.tenants import ListTenants
+from odoo_ai_config.application.standings import Standings
+from odoo_ai_config.application.tenants import (
+    EraseTenant,
+    ListTenants,
+    ReadStanding,
+    ReopenTenant,
+    SuspendTenant,
+)
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
@@ -129,6 +138,8 @@ class Ports:
     addresses: AddressStore
     api_keys: ApiKeyStore
     audit: AuditLog
+    tenants: TenantStore
+    certificates: CertificateSigner
     revoked_keys: RevokedKeys
     vault: SecretVault
     old_cipher: OldCipher
@@ -190,6 +201,7 @@ class Services:
     deliver_message: DeliverMessage
     discard_message: DiscardMessage
     erase_person: ErasePerson
+    erase_tenant: EraseTenant
     explain_silence: ExplainSilence
     export_person: ExportPerson
     find_missed_messages: FindMissedMessages
@@ -215,8 +227,10 @@ class Services:
     read_mapping: ReadMapping
     read_mapping_history: ReadMappingHistory
     read_message: ReadMessage
+    read_standing: ReadStanding
     receive_message: ReceiveMessage
     reconcile: Reconcile
+    reopen_tenant: ReopenTenant
     replay_messages: ReplayMessages
     resolve_route: ResolveRoute
     reveal_credential: RevealCredential
@@ -230,6 +244,7 @@ class Services:
     set_chatwoot_account: SetChatwootAccount
     simulate_mapping: SimulateMapping
     spool_arrival: SpoolArrival | None
+    suspend_tenant: SuspendTenant
     sync_collection: SyncCollection
     sync_company_metadata: SyncCompanyMetadata
     sync_credentials: SyncCredentials
@@ -252,7 +267,8 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
     persons = PersonSearch(inbox, channels, texts)
-    crews = CrewLookup(store, sealer, policies.answer_rules)
+    tenants, standings = ports.tenants, Standings(ports.tenants, channels)
+    crews = CrewLookup(store, standings, sealer, policies.answer_rules)
     writer = StepWriter(store)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
     conversations = ports.conversations
@@ -271,7 +287,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         ),
         check_key_ring=CheckKeyRing(secrets, vault),
         compare_mapping=CompareMapping(channels),
-        compare_revisions=CompareRevisions(store, secrets, ports.yaml),
+        compare_revisions=CompareRevisions(store, secrets, standings, ports.yaml),
         create_address=CreateAddress(store, ports.tokens, clock),
         create_api_key=CreateApiKey(store, ports.tokens, clock),
         delete_credential=DeleteCredential(store, retention, clock),
@@ -281,6 +297,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             CrewAsking(
                 writer,
                 inbox,
+                standings,
                 texts,
                 crews,
                 ports.crew_client,
@@ -299,16 +316,27 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         export_person=ExportPerson(store, conversations, persons, clock),
         find_person=FindPerson(persons),
         name_persons=NamePersons(persons),
-        explain_silence=ExplainSilence(conversations, inbox, silence, clock),
+        erase_tenant=EraseTenant(
+            store,
+            tenants,
+            channels,
+            secrets,
+            ports.api_keys,
+            ports.addresses,
+            ports.revoked_keys,
+            ports.certificates,
+            clock,
+        ),
+        explain_silence=ExplainSilence(conversations, inbox, standings, silence, clock),
         find_missed_messages=FindMissedMessages(
             inbox, channels, reply_sender, ports.chatwoot, clock
         ),
         hold_messages=HoldMessages(store, inbox, clock),
         list_addresses=ListAddresses(ports.addresses),
-        list_conversations=ListConversations(conversations),
-        list_documents=ListDocuments(store),
-        list_messages=ListMessages(inbox),
-        list_tenants=ListTenants(store),
+        list_conversations=ListConversations(conversations, standings),
+        list_documents=ListDocuments(store, standings),
+        list_messages=ListMessages(inbox, standings),
+        list_tenants=ListTenants(store, tenants),
         open_address=OpenAddress(store, ports.addresses, clock),
         patch_document=PatchDocument(documents, credentials),
         pause_conversation=PauseConversation(store, conversations, inbox, clock),
@@ -318,14 +346,16 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         publish_document=PublishDocument(documents, credentials, ports.yaml),
         read_audit_trail=ReadAuditTrail(ports.audit, channels),
         read_chatwoot_accounts=ReadChatwootAccounts(store),
-        read_collection=ReadCollection(store, ports.collections),
-        read_document=ReadDocument(store, secrets),
-        read_mapping=ReadMapping(channels),
+        read_document=ReadDocument(store, secrets, standings),
+        read_collection=ReadCollection(store, standings, ports.collections),
+        read_mapping=ReadMapping(channels, standings),
         read_mapping_history=ReadMappingHistory(channels),
-        read_message=ReadMessage(store, inbox, texts, clock),
+        read_message=ReadMessage(store, inbox, standings, texts, clock),
+        read_standing=ReadStanding(tenants, ports.certificates),
         receive_message=ReceiveMessage(
             store,
             inbox,
+            standings,
             silence,
             Amendments(inbox, texts, crews),
             channels,
@@ -335,9 +365,10 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             clock,
         ),
         reconcile=Reconcile(store, channels, ports.collections),
+        reopen_tenant=ReopenTenant(store, tenants, clock),
         replay_messages=ReplayMessages(store, inbox, channels, texts, clock, work_signal),
-        resolve_route=ResolveRoute(channels),
-        reveal_credential=RevealCredential(store, sealer, clock),
+        resolve_route=ResolveRoute(channels, standings),
+        reveal_credential=RevealCredential(store, standings, sealer, clock),
         revoke_address=RevokeAddress(store, ports.addresses, ports.revoked_keys, clock),
         revoke_api_key=RevokeApiKey(
             store, ports.api_keys, ports.addresses, ports.revoked_keys, clock
@@ -350,6 +381,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         set_chatwoot_account=SetChatwootAccount(store, sealer, accounts, retention, clock),
         simulate_mapping=SimulateMapping(store, channels, clock),
         spool_arrival=None if spool is None else SpoolArrival(spool, vault, ports.tokens),
+        suspend_tenant=SuspendTenant(store, tenants, clock),
         sync_collection=SyncCollection(store, ports.collections, clock),
         sync_company_metadata=SyncCompanyMetadata(store, credentials, clock),
         sync_credentials=SyncCredentials(store, credentials, retention, ports.yaml, clock),

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from odoo_ai_config.adapters.mongo import uses
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
+from odoo_ai_config.adapters.mongo.read_cache import ReadCache
 from odoo_ai_config.adapters.mongo.uses import Uses
 from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import read_event
@@ -160,6 +161,8 @@ async def hub(
     ):
         # A server before 8.0 says so.
         database._joins_writes = budgets.joins_writes
+        # However slow the machine is: a process asks every two seconds who is suspended.
+        database.standings = ReadCache()
         services = MemoryHub(
             stores=stores_over(database),
             crew_client=ScriptedCrew(deque([ANSWER])),

@@ -106,6 +106,7 @@ async def test_every_index_is_there_after_the_start(database: MongoDatabase) -> 
         if name != "_id_"
     }
     assert found == {
+        ("tenant_states", "by_standing"): False,
         ("addresses", "of_tenant"): False,
         ("addresses", "revoked"): False,
         ("documents", "of_tenant"): False,

@@ -44,7 +44,7 @@ from tests.property.messages.perils import (
     PerilousSecrets,
     PerilousStore,
 )
-from tests.unit.application.memory_hub import ANYBODY, MemoryHub
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, standings_of
 from tests.unit.application.messages.deliveries import (
     ACME,
     OTHER,
@@ -197,7 +197,7 @@ async def world_of(fates: Sequence[Fate], moods: Sequence[Mood]) -> World:
         hub.deliver_message,
         store=store,
         texts=MessageTexts(Sealer(secrets, hub.vault)),
-        crews=CrewLookup(store, Sealer(secrets, hub.vault)),
+        crews=CrewLookup(store, standings_of(hub), Sealer(secrets, hub.vault)),
         crew_client=MoodyCrew(deque(moods), coming),
         reply_sender=ReplySender(
             hub.chatwoot_accounts, PerilousChatwoot(chatwoot=hub.chatwoot, fates=coming)

@@ -64,7 +64,7 @@ from tests.property.messages.perils import (
     PerilousSecrets,
     PerilousStore,
 )
-from tests.unit.application.memory_hub import ANYBODY, MemoryHub
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, standings_of
 from tests.unit.application.messages.deliveries import (
     ACME,
     CREWS_DOCUMENT,
@@ -533,7 +533,7 @@ async def world_of(*, gather: int, readable: bool) -> World:
         hub.deliver_message,
         store=store,
         texts=MessageTexts(sealer),
-        crews=CrewLookup(store, sealer),
+        crews=CrewLookup(store, standings_of(hub), sealer),
         crew_client=crew,
         reply_sender=ReplySender(
             hub.chatwoot_accounts, PerilousChatwoot(chatwoot=watched, fates=coming)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from attrs import asdict, frozen
 
 from odoo_ai_config.adapters.crews.crew_client import EchoCrewClient, InProcessCrewClient
+from odoo_ai_config.adapters.memory.certificate_signer import MemoryCertificateSigner
 from odoo_ai_config.adapters.memory.chatwoot_client import MemoryChatwootClient
 from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
@@ -21,6 +22,7 @@ from odoo_ai_config.application.ports.message_spool import MessageSpool
 from odoo_ai_config.application.ports.old_cipher import OldCipher
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope
 from odoo_ai_config.domain.changes import Claim, IdempotencyKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
@@ -52,6 +54,13 @@ def write(
     key: DocumentKey, *, expected: int | None = None, caller: ApiKey = ANYBODY
 ) -> DocumentWrite:
     return DocumentWrite(key, caller, expected)
+
+
+def standings_of(services: Services) -> Standings:
+    """
+    Where tenants stand, by the stores of *services*.
+    """
+    return Standings(services.ports.tenants, services.ports.channels)
 
 
 @frozen(init=False)
@@ -95,6 +104,8 @@ class MemoryHub(Services):
             addresses=stores.addresses,
             api_keys=api_keys or stores.api_keys,
             audit=stores.audit,
+            tenants=stores.tenants,
+            certificates=MemoryCertificateSigner(),
             revoked_keys=revoked_keys,
             vault=vault,
             old_cipher=old_cipher or MemoryOldCipher(),

@@ -3,10 +3,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
-from odoo_ai_config.application.collections import ReadCollection
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import (
@@ -187,7 +186,7 @@ async def test_reader_who_has_everything_costs_no_look_at_items(hub: MemoryHub) 
     await enable(hub, "products_informations")
     await push(hub, item("1"))
     store = CountingStore(hub.state)
-    read = ReadCollection(hub.ports.store, store)
+    read = evolve(hub.read_collection, collections=store)
     cursor = (await read(KEY, caller=CREW)).cursor
     looks = CountingStore.looks
     await read(KEY, caller=CREW, since=cursor)
@@ -234,16 +233,16 @@ async def test_traces_that_go_while_a_page_is_read_are_noticed(hub: MemoryHub) -
     assert head is not None
     await push(hub, item("3"))
     await hub.ports.store.prune(RetentionPolicy(keep=1), now=AT)
+    read = evolve(hub.read_collection, collections=Late(hub.state, head))
     with pytest.raises(CursorExpiredError):
-        await ReadCollection(hub.ports.store, Late(hub.state, head))(
-            KEY, caller=ANYBODY, since=cursor
-        )
+        await read(KEY, caller=ANYBODY, since=cursor)
 
 
 async def test_collection_that_goes_while_it_is_read_is_not_found(hub: MemoryHub) -> None:
     head = CollectionHead(KEY, 1, 0, AT, AT)
+    read = evolve(hub.read_collection, collections=Late(hub.state, head))
     with pytest.raises(CollectionNotFoundError):
-        await ReadCollection(hub.ports.store, Late(hub.state, head))(KEY, caller=ANYBODY)
+        await read(KEY, caller=ANYBODY)
 
 
 async def test_only_enabled_collections_are_served_to_crews(hub: MemoryHub) -> None:

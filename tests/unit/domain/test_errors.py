@@ -12,6 +12,7 @@ from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantSuspendedError
 from tests.source_tree import domain_errors
 
 CANARY = "canary-7f3a"
@@ -27,6 +28,8 @@ ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
     ChannelOwnedError: (TENANT, TENANT),
     ScopeMissingError: (Scope.ADMIN,),
     WrongStageError: (Stage.DONE,),
+    TenantErasedError: (TENANT,),
+    TenantSuspendedError: (TENANT,),
 }
 
 

@@ -21,6 +21,7 @@ from odoo_ai_config.adapters.memory.conversation_store import MemoryConversation
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.tenant_store import MemoryTenantStore
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.ports.chatwoot_client import ConversationAccess
@@ -147,6 +148,7 @@ async def world() -> AsyncIterator[World]:
         addresses=MemoryAddressStore(state),
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
+        tenants=MemoryTenantStore(state),
         ensure_ready=config.check,
         rehearse_writing=config.check,
     )

@@ -24,6 +24,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.reconciliation import DriftStatus, ExpectedArea, ExpectedState
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantSuspendedError
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 
@@ -237,3 +238,24 @@ async def test_retention_of_a_tenant(hub: Hub) -> None:
     assert kept.body["message_days"] == 7
     assert await hub.retention("123456") == kept
     assert (await hub.set_retention("123456")).body["message_days"] == 30
+
+
+async def test_tenant_is_suspended_erased_and_reopened(hub: Hub) -> None:
+    async def sync() -> None:
+        await hub.sync_credentials(account_id="123456", token="t", odoo_password="senha")
+
+    await sync()
+    await hub.suspend_tenant("123456", reason="unpaid")
+    with pytest.raises(TenantSuspendedError):
+        await hub.config("123456")
+    await hub.end_suspension("123456")
+    assert (await hub.tenant_contents("123456")).documents == 2
+    certificate = await hub.erase_tenant("123456", confirm="123456", reason="left", large=True)
+    assert certificate.statement["reason"] == "left"
+    assert await hub.erasure_certificate("123456") == certificate
+    assert hub.services.read_standing.verify(certificate.text) == certificate
+    with pytest.raises(TenantErasedError):
+        await sync()
+    await hub.reopen_tenant("123456")
+    await sync()
+    assert await hub.config("123456")

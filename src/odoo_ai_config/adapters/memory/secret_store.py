@@ -40,6 +40,9 @@ class MemorySecretStore(MemoryAdapter, SecretStore):
         keys = self.state.keys.get(tenant, ())
         return next((key for key in keys if key.key_id == key_id), None)
 
+    async def keys_of(self, tenant: TenantId) -> Sequence[TenantKey]:
+        return list(self.state.keys.get(tenant, ()))
+
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
         return self.state.secrets.get((context, fingerprint))
 

@@ -48,6 +48,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantState
 
 _Versioned: TypeAlias = DocumentKey | ChannelKey | CollectionKey | MessageId
 
@@ -107,6 +108,7 @@ class MemoryState:
     audit: list[AuditEntry] = field(factory=list)
     api_keys: dict[str, ApiKey] = field(factory=dict)
     addresses: dict[str, Address] = field(factory=dict)
+    tenant_states: dict[TenantId, TenantState] = field(factory=dict)
 
     @property
     def mappings(self) -> dict[ChannelKey, MappingRevision]:
@@ -171,6 +173,13 @@ class MemoryState:
         self.api_keys |= {key.id: key for key in changeset.api_keys}
         self.addresses |= {address.id: address for address in changeset.addresses}
         self._use_addresses(changeset.address_uses)
+        self._put_states(changeset.tenant_states)
+
+    def _put_states(self, states: Sequence[TenantState]) -> None:
+        for state in states:
+            self.tenant_states[state.tenant] = state
+            if state.destroys_keys:
+                self.keys.pop(state.tenant, None)
 
     def _use_addresses(self, uses: Sequence[AddressUse]) -> None:
         for use in uses:
@@ -182,6 +191,10 @@ class MemoryState:
         record = changeset.idempotency_record
         if record is not None and record.claim.id in self.idempotency_records:
             raise RequestRecordedError
+        for tenant in sorted(changeset.tenants):
+            state = self.tenant_states.get(tenant)
+            if state is not None and state.is_closed:
+                raise TenantErasedError(tenant)
         new, under = changeset.new_tenant_key, changeset.sealed_under
         if new is not None and new.tenant in self.keys:
             raise TenantKeyChangedError
@@ -195,6 +208,16 @@ class MemoryState:
         if relied_on is not None and relied_on != state_of(self.mappings.values()):
             raise RevisionConflictError
         self._check_versions(changeset)
+        for state in changeset.tenant_states:
+            self._check_state(state)
+
+    def _check_state(self, state: TenantState) -> None:
+        stored = self.tenant_states.get(state.tenant)
+        if state.revision != (1 if stored is None else stored.revision + 1):
+            raise RevisionConflictError
+        keys = {key.key_id for key in self.keys.get(state.tenant, ())}
+        if state.destroys_keys and keys != set(state.data_keys):
+            raise TenantKeyChangedError
 
     def _check_versions(self, changeset: Changeset) -> None:
         written: list[tuple[_Versioned, int]] = [

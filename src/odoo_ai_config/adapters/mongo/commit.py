@@ -36,6 +36,7 @@ from odoo_ai_config.adapters.mongo.conversations import (
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import is_passing
 from odoo_ai_config.adapters.mongo.records import mapping_record, replaced_record, secrets_at
+from odoo_ai_config.adapters.mongo.tenant_store import write_state
 from odoo_ai_config.adapters.mongo.transaction import (
     BulkWrite,
     Write,
@@ -56,6 +57,12 @@ from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES, InboxMessage
 _PLACE: Final = {"revision": 1, "open": 1, "turn": 1, "ready": 1, "holder": 1, "conversation": 1}
 
 
+class ClosedError(Exception):
+    """
+    A tenant was closed when its record was written.
+    """
+
+
 async def commit(database: MongoDatabase, changeset: Changeset) -> None:
     """
     Write *changeset*, as a whole or not at all.
@@ -65,7 +72,7 @@ async def commit(database: MongoDatabase, changeset: Changeset) -> None:
     texts = _texts_of(changeset)
     states = _known_states(database, changeset)
     simple = len(changeset.messages) <= 1 and not _erased_places(changeset)
-    if states is not None and simple:
+    if states is not None and simple and not changeset.tenant_states:
         try:
             return await _commit_unread(database, changeset, texts, states)
         except (UnforeseenError, SealedBeforeError):
@@ -81,7 +88,8 @@ async def _commit_unread(
 ) -> None:
     # Nearly every value is new, and a plain insert is the cheapest way to find out.
     bulks = await _fixed(database, changeset, new_secrets(changeset))
-    bulks += _key_use_unread(database, changeset, texts)
+    used = _key_use_unread(database, changeset, texts)
+    bulks += [*used, _open_uses(database, changeset, used, UnforeseenError)]
     for message in changeset.messages:
         some, ahead = texts.get(message.id.value, {}), await database.clock.ahead()
         bulks += common_writes(message, some, ahead=ahead)
@@ -132,7 +140,8 @@ async def _commit_read(
 
     async def write_all(session: Session) -> None:
         stored = await database.gathered(_places(database, changeset, by_conversation), session)
-        found = [*_key_use(database, changeset, stored.get("key", ()))]
+        used = _key_use(database, changeset, stored.get("key", ()))
+        found = [*used, _open_uses(database, changeset, used, ClosedError)]
         queues = _queues(by_conversation, stored)
         for name, messages in by_conversation.items():
             found += queues[name].writes(messages, texts, ahead=ahead)
@@ -161,6 +170,8 @@ async def _write(
         await _require_undisputed(database, changeset.claim, session)
     if changeset.mapping_state is not None:
         await _require_state(database, changeset.mapping_state, session)
+    for state in changeset.tenant_states:
+        await write_state(database, state, session)
     replaced = await _replaced(database, changeset, session) if _replaces(changeset) else []
     written = [*bulks, BulkWrite("mapping_revisions", replaced)]
     await send(database, [bulk for bulk in written if bulk.writes], session)
@@ -275,6 +286,24 @@ def _key_use(
         raise TenantKeyChangedError
     use = database.key_uses.one_of(used.tenant.value, active=stored[0]["active"])
     return [BulkWrite("key_uses", [use])]
+
+
+def _open_uses(
+    database: MongoDatabase,
+    changeset: Changeset,
+    key_use: Sequence[BulkWrite],
+    refusal: type[Exception],
+) -> BulkWrite:
+    """
+    Writes that raise *refusal* if a tenant of *changeset* is closed.
+
+    A closed one has no data key, and its record does not let a first one in: who uses a key, or
+    brings the first, needs no other write.
+    """
+    keys = [changeset.new_tenant_key, *([changeset.sealed_under] if key_use else [])]
+    others = changeset.tenants - {key.tenant for key in keys if key is not None}
+    uses = [database.key_uses.one_open(tenant.value) for tenant in sorted(others)]
+    return BulkWrite("key_uses", uses, refusal)
 
 
 def _used_key(changeset: Changeset) -> TenantKey | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import evolve
 
-from odoo_ai_config.adapters.mongo.commit import commit
+from odoo_ai_config.adapters.mongo.commit import ClosedError, commit
 from odoo_ai_config.adapters.mongo.database import ANY_CASE, MongoDatabase
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.lease import alone
@@ -25,6 +25,7 @@ from odoo_ai_config.adapters.mongo.pruning import (
 )
 from odoo_ai_config.adapters.mongo.read_ahead import end_reading, reading_in
 from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
+from odoo_ai_config.adapters.mongo.tenant_store import require_open
 from odoo_ai_config.application.errors import (
     StoreFailure,
     StoreUnavailableError,
@@ -34,6 +35,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore, PruneRepo
 from odoo_ai_config.domain.changes import Changeset, IdempotencyKey, IdempotencyRecord
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
+from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import (
     RETENTION,
     BusinessArea,
@@ -62,15 +64,25 @@ class MongoConfigStore(ConfigStore):
             return
         try:
             await commit(self._database, changeset)
+        except ClosedError as error:
+            await require_open(self._database, changeset.tenants)
+            # It was reopened since.
+            raise RevisionConflictError from error
         except TenantKeyChangedError:
             if changeset.sealed_under is not None:
                 self._database.sealing_keys.forget(changeset.sealed_under.tenant)
+            # A closed tenant takes no first key.
+            if changeset.new_tenant_key is not None:
+                await require_open(self._database, changeset.tenants)
             raise
         finally:
             end_reading(self._database)
             # Also after an error: a commit whose answer was lost may have happened.
             if changeset.api_keys:
                 self._database.api_keys.clear()
+            for state in changeset.tenant_states:
+                self._database.standings.clear()
+                self._database.sealing_keys.forget(state.tenant)
 
     @translated
     async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:

@@ -31,6 +31,7 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.tenants import Standing
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import (
@@ -52,6 +53,8 @@ Cursor: TypeAlias = "AsyncIOMotorCursor[Record]"
 # The port lets a revocation by another process take this long.
 _API_KEY_SECONDS: Final = 2.0
 _STATES: Final = 1_000
+# Likewise for the standing of a tenant.
+_STANDING_SECONDS: Final = 2.0
 # Names the pipeline that a record came from.
 _RESULT: Final = "_result"
 DEFAULT_NAME: Final = "odoo_ai_config"
@@ -130,6 +133,8 @@ class MongoDatabase:
         # Unknown until a server was asked.
         self._joins_writes: bool | None = None
         self.api_keys = ReadCache[str, ApiKey](_API_KEY_SECONDS)
+        # The tenants that are not active, by their ids; all of them together.
+        self.standings = ReadCache[str, Mapping[str, Standing]](_STANDING_SECONDS)
         # Some may be out of date: a commit that seals with one checks that it is still active.
         self.sealing_keys = ReadCache[TenantId, TenantKey]()
         # The states of conversations as they were read, at most one each. A commit that follows

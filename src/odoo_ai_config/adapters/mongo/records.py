@@ -34,6 +34,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea
 from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage, Origin, delivery_parts
 from odoo_ai_config.domain.outcomes import Outcome
+from odoo_ai_config.domain.tenants import TenantState
 
 T = TypeVar("T")
 # What `override` returns; cattrs does not export its class.
@@ -321,4 +322,5 @@ _RECORDS.register_unstructure_hook(
 )
 _RECORDS.register_structure_hook(Origin, _origin_from)
 _describe(Destination, flat=("release",))
+_describe(TenantState, tenant=override(rename="_id"))
 _describe(InboxMessage, only_read=("id",), id=override(rename="_id"))

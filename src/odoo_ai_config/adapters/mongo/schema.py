@@ -127,6 +127,8 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     "conversations": [
         IndexModel(["turns"], name="at_rest", partialFilterExpression={"open": 0}),
     ],
+    # Where tenants stand that are not, or were not always, active.
+    "tenant_states": [IndexModel(["standing", "_id"], name="by_standing")],
     "key_uses": [],
     "channel_claims": [],
     "checks": [],

@@ -75,6 +75,10 @@ class MongoSecretStore(SecretStore):
         return next((key for key in keys if key.key_id == key_id), None)
 
     @translated
+    async def keys_of(self, tenant: TenantId) -> Sequence[TenantKey]:
+        return await self._keys_of(tenant)
+
+    @translated
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
         reading = reading_in(self._database)
         if context.purpose not in TEXT_PURPOSES:

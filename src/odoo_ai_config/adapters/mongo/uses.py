@@ -14,6 +14,8 @@ from pymongo import UpdateOne
 # that writes to it does.
 TOUCH: Final[dict[str, Any]] = {"$inc": {"uses": 1}}
 _FORGET: Final[dict[str, Any]] = {"$unset": {"active": ""}}
+_CLOSE: Final[dict[str, Any]] = {"$set": {"closed": True}}
+_OPEN: Final[dict[str, Any]] = {"$unset": {"closed": ""}}
 # More than the commits of one tenant that are going on at the same time.
 _SHARES: Final = 64
 _MOST_KNOWN: Final = 65_536
@@ -59,12 +61,37 @@ class Uses:
         self._turn = (self._turn + 1) % _SHARES
         return partial(UpdateOne, {"_id": share, **found}, TOUCH)
 
+    def one_open(self, thing: str) -> partial[UpdateOne]:
+        """
+        What a transaction writes for a common use of *thing* that relies on its being open.
+
+        While it is closed, a record with this name is there, and the write cannot insert another.
+        """
+        share = _share(thing, self._turn)
+        self._turn = (self._turn + 1) % _SHARES
+        return partial(UpdateOne, {"_id": share, "closed": {"$exists": False}}, TOUCH, upsert=True)
+
+    def closing(self, thing: str) -> list[UpdateOne]:
+        """
+        What a transaction writes that closes *thing*: no common use of it succeeds after that.
+        """
+        return self._all(thing, TOUCH | _FORGET | _CLOSE)
+
+    def opening(self, thing: str) -> list[UpdateOne]:
+        """
+        What a transaction writes that opens *thing* again.
+        """
+        return self._all(thing, TOUCH | _OPEN)
+
     def all_of(self, thing: str) -> list[UpdateOne]:
         """
         What a transaction writes for a rare use of *thing*. What was found does not count then.
         """
+        return self._all(thing, TOUCH | _FORGET)
+
+    def _all(self, thing: str, change: dict[str, Any]) -> list[UpdateOne]:
         return [
-            UpdateOne({"_id": _share(thing, number)}, TOUCH | _FORGET, upsert=True)
+            UpdateOne({"_id": _share(thing, number)}, change, upsert=True)
             for number in range(_SHARES)
         ]
 

@@ -27,6 +27,7 @@ from odoo_ai_config.adapters.sqlite.lookups import (
     find_collection,
     find_mapping,
     find_revision,
+    find_standings,
 )
 from odoo_ai_config.adapters.sqlite.message_rows import message_row, write_message
 from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microseconds
@@ -43,6 +44,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     SEAL_CONTEXTS,
     SECRETS,
     TENANT_KEYS,
+    TENANT_STATES,
     mapping_row,
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
@@ -51,7 +53,9 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
 from odoo_ai_config.domain.credentials.secrets import SealContext
 from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantState
 
 T = TypeVar("T", bound=AttrsInstance)
 
@@ -119,6 +123,21 @@ _PUT_ADDRESS: Final = (
 )
 _USE_ADDRESS: Final = "UPDATE addresses SET used_at = max(coalesce(used_at, ?1), ?1) WHERE id = ?2"
 
+_IS_CLOSED: Final = (
+    "SELECT 1 FROM tenant_states WHERE tenant = ? AND standing IN ('erasing', 'erased')"
+)
+_INSERT_STATE: Final = (
+    f"INSERT INTO tenant_states ({TENANT_STATES.columns}) VALUES ({TENANT_STATES.places}) "
+    "ON CONFLICT DO NOTHING RETURNING 1"
+)
+_MOVE_STATE: Final = (
+    "UPDATE tenant_states SET "
+    "(revision, standing, since, author, reason, data_keys, contents, certificate) = "
+    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE tenant = ?1 AND revision = ?2 - 1 RETURNING 1"
+)
+_KEY_IDS: Final = "SELECT key_id FROM tenant_keys WHERE tenant = ?"
+_DESTROY_KEYS: Final = "DELETE FROM tenant_keys WHERE tenant = ?"
+
 
 class PreparedChangeset:
     """
@@ -143,6 +162,7 @@ class PreparedChangeset:
         if changeset.idempotency_record is not None:
             row = IDEMPOTENCY_RECORDS.row(changeset.idempotency_record)
             self._require(_INSERT_IDEMPOTENCY_RECORD, row, RequestRecordedError)
+        self._writes += [partial(require_open, tenant) for tenant in sorted(changeset.tenants)]
         self._add_messages(changeset)
         if changeset.new_tenant_key is not None:
             key = changeset.new_tenant_key
@@ -181,6 +201,7 @@ class PreparedChangeset:
         for api_key in changeset.api_keys:
             self._updates[find_api_key, api_key.id] = api_key
         self._add_addresses(changeset)
+        self._add_states(changeset)
 
     def write(self, transaction: Transaction) -> None:
         """
@@ -214,12 +235,39 @@ class PreparedChangeset:
             # The stored time may be later.
             self._updates |= {(find_address, id_): UNKNOWN_ROW for _, id_ in uses}
 
+    def _add_states(self, changeset: Changeset) -> None:
+        for state in changeset.tenant_states:
+            self._writes.append(partial(_write_state, state, TENANT_STATES.row(state)))
+            self._updates[find_standings, ""] = UNKNOWN_ROW
+            if state.destroys_keys:
+                self._updates[find_active_key, state.tenant] = None
+
     def _require(self, statement: str, row: Row, refusal: type[Exception]) -> None:
         self._writes.append(partial(_require, statement, row, refusal))
 
     def _insert(self, statement: str, layout: RowLayout[T], new: Sequence[T]) -> None:
         if new:
             self._writes.append(partial(_insert, statement, [layout.row(one) for one in new]))
+
+
+def require_open(tenant: TenantId, connection: sqlite3.Connection) -> None:
+    """
+    Raise `TenantErasedError` if *tenant* is closed.
+    """
+    if connection.execute(_IS_CLOSED, (tenant.value,)).fetchone() is not None:
+        raise TenantErasedError(tenant)
+
+
+def _write_state(state: TenantState, row: Row, connection: sqlite3.Connection) -> None:
+    statement = _INSERT_STATE if state.revision == 1 else _MOVE_STATE
+    _require(statement, row, RevisionConflictError, connection)
+    if not state.destroys_keys:
+        return
+    which = row[:1]
+    if {key_id for (key_id,) in connection.execute(_KEY_IDS, which)} != set(state.data_keys):
+        raise TenantKeyChangedError
+    with overwriting(connection):
+        connection.execute(_DESTROY_KEYS, which)
 
 
 def _require_undisputed(claim: ChannelClaim, decided_at: int, transaction: Transaction) -> None:

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from odoo_ai_config.adapters.sqlite.cache import Lookup, RowCache
 from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, change_number, failure_of
+from odoo_ai_config.adapters.sqlite.examining import scrub
 from odoo_ai_config.adapters.sqlite.live_routing import LiveRouting
 from odoo_ai_config.adapters.sqlite.reader import ChangeDetector, Reader
 from odoo_ai_config.adapters.sqlite.row_layout import Row
@@ -103,6 +104,14 @@ class SqliteDatabase:
             lambda transaction: transaction.connection.executemany(statement, rows).rowcount,
             long=long,
         )
+
+    async def scrub(self, *, large: bool) -> bool:
+        """
+        Clean the file of what was removed, as `examining.scrub` does.
+        """
+        # A file that was replaced is left alone.
+        await self.read(change_number)
+        return await self._writer.pause_for(partial(scrub, self._file.path, large=large))
 
     async def check(self) -> None:
         """

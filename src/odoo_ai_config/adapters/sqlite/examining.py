@@ -1,5 +1,5 @@
 """
-Checks of a database file that change nothing in it.
+Work on a database file as a whole: checks that change nothing in it, and its cleaning.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, begin_writing, store_failures
@@ -20,6 +20,11 @@ _PATIENCE: Final = 5.0
 _STEPS_BETWEEN_LOOKS: Final = 10_000
 # More than fits into the room that a log or a page may still have.
 _REHEARSED_PAGES: Final = 64
+# Nobody can write while the file is written anew: about a second for this much.
+_SMALL: Final = 64 * 2**20
+_LOOKS: Final = 20
+_PAUSE: Final = 0.1
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def examine_pages(path: Path, *, seconds: float) -> bool:
@@ -60,6 +65,36 @@ def rehearse_writing(path: Path) -> None:
             "INSERT INTO rehearsal VALUES (zeroblob(4096))", [()] * _REHEARSED_PAGES
         )
         connection.execute("ROLLBACK")
+
+
+def scrub(path: Path, *, large: bool) -> bool:
+    """
+    Write the file anew without what was removed, and empty the log; say whether that succeeded.
+
+    A file that is not small is only written anew if *large*: nobody can write meanwhile.
+    """
+    with store_failures(), _connected(DatabaseFile(path).address) as connection:
+        small = path.stat().st_size <= _SMALL
+        try:
+            if small or large:
+                # The other place of a copy would be a file that nobody cleans.
+                connection.execute(f"PRAGMA temp_store = {'MEMORY' if small else 'FILE'}")
+                connection.execute("VACUUM")
+            return _empty_log(connection) and (small or large)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in _BUSY:
+                return False
+            raise
+
+
+def _empty_log(connection: sqlite3.Connection) -> bool:
+    # Readers look at the log for moments only.
+    for _ in range(_LOOKS):
+        busy, _frames, _copied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            return True
+        sleep(_PAUSE)
+    return False
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Final
 
-from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset
+from odoo_ai_config.adapters.sqlite.commit import PreparedChangeset, require_open
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.item_rows import (
     WRITTEN_AT_ONCE,
@@ -32,6 +32,7 @@ from odoo_ai_config.application.errors import STATE_CHANGED, StoreUnavailableErr
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.tenants import TenantErasedError
 
 # The limits of one transaction, which takes some 20 ms. The last item may exceed the characters.
 SLICE_ITEMS: Final = 1000
@@ -39,7 +40,7 @@ SLICE_CHARACTERS: Final = 2**20
 # A push takes less time: an older one was given up, or its process is gone.
 _GIVEN_UP: Final = timedelta(hours=1)
 
-_BEGIN: Final = "INSERT INTO pushes (begun_at) VALUES (?) RETURNING id"
+_BEGIN: Final = "INSERT INTO pushes (begun_at, tenant) VALUES (?, ?) RETURNING id"
 _GOES_ON: Final = """
 SELECT 1 FROM pushes WHERE id = ?1 AND ?4 - 1 = coalesce(
   (SELECT version FROM collections WHERE tenant = ?2 AND name = ?3), 0
@@ -47,7 +48,7 @@ SELECT 1 FROM pushes WHERE id = ?1 AND ?4 - 1 = coalesce(
 """
 _SHOWN: Final = """
 SELECT pushes.id FROM pushes JOIN collections ON collection = collections.id
-WHERE tenant = ? AND name = ?
+WHERE collections.tenant = ? AND name = ?
 """
 _UNSETTLED: Final = "SELECT id FROM pushes WHERE collection IS NOT NULL OR begun_at < ?"
 _FIRST: Final = "SELECT id, length(text) FROM pushed_items WHERE push = ? ORDER BY id LIMIT ?"
@@ -83,7 +84,7 @@ async def commit_pushes(
                 await _write_items(database, change, push)
         prepared = PreparedChangeset(changeset, decided_at=decided_at, pushes=pushes)
         await database.write(prepared.write, long=True)
-    except STATE_CHANGED:
+    except (*STATE_CHANGED, TenantErasedError):
         await _settle(database, pushes)
         raise
     # What was committed stays so, even if the rest has to wait.
@@ -117,8 +118,11 @@ async def _write_items(database: SqliteDatabase, change: CollectionChange, push:
 
 
 def _begin(change: CollectionChange, transaction: Transaction) -> int:
-    at = microseconds(change.head.updated_at)
-    return _id_of(transaction.connection.execute(_BEGIN, (at,)).fetchone())
+    tenant = change.head.key.tenant
+    # What is written here before the commit is removed with the rest of the tenant.
+    require_open(tenant, transaction.connection)
+    which = microseconds(change.head.updated_at), tenant.value
+    return _id_of(transaction.connection.execute(_BEGIN, which).fetchone())
 
 
 def _is_large(change: CollectionChange) -> bool:

@@ -1,13 +1,14 @@
 """
 The rows that are looked up by their keys, for which `RowCache` spares a reading.
 
-They are what every request needs: documents, channels, API keys, secret addresses, sealing keys
-and the heads of collections.
+They are what every request needs: documents, channels, API keys, secret addresses, sealing keys,
+the heads of collections, and which tenants are not active.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
 from odoo_ai_config.adapters.sqlite.rows import (
@@ -30,6 +31,7 @@ from odoo_ai_config.domain.collections import CollectionHead, CollectionKey
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
+from odoo_ai_config.domain.tenants import Standing
 
 _REVISION: Final = (
     f"SELECT ?1, ?2, ?3, {REVISION_COLUMNS} FROM revisions WHERE (document, version) = "
@@ -42,6 +44,8 @@ _ACTIVE_KEY: Final = (
     f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE tenant = ? ORDER BY id DESC LIMIT 1"
 )
 _COLLECTION: Final = f"SELECT {COLLECTIONS.columns} FROM collections WHERE tenant = ? AND name = ?"
+
+_NOT_ACTIVE: Final = "SELECT tenant, standing FROM tenant_states WHERE standing <> 'active'"
 
 
 def find_revision(connection: sqlite3.Connection, key: DocumentKey) -> Revision | None:
@@ -68,3 +72,10 @@ def find_active_key(connection: sqlite3.Connection, tenant: TenantId) -> TenantK
 def find_collection(connection: sqlite3.Connection, key: CollectionKey) -> CollectionHead | None:
     row = connection.execute(_COLLECTION, COLLECTION_KEYS.row(key)).fetchone()
     return optional(COLLECTIONS.of, row)
+
+
+def find_standings(connection: sqlite3.Connection, _key: str) -> Mapping[TenantId, Standing]:
+    return {
+        TenantId(tenant): Standing(standing)
+        for tenant, standing in connection.execute(_NOT_ACTIVE)
+    }

@@ -123,7 +123,14 @@ def _move(connection: sqlite3.Connection, row: Row) -> None:
         # It was closed or reopened, or another message is still the head.
         lane = row[-1:]
         connection.execute(_DEMOTE, lane)
-        connection.execute(_PROMOTE, lane)
+        promote(connection, *lane)
+
+
+def promote(connection: sqlite3.Connection, lane: str) -> None:
+    """
+    Make the first open message of *lane* its head.
+    """
+    connection.execute(_PROMOTE, (lane,))
 
 
 def find_received(connection: sqlite3.Connection, origin: Origin) -> InboxMessage | None:

@@ -11,7 +11,13 @@ from typing import Final, TypeVar
 
 from attrs import astuple
 
-from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microseconds, time_of
+from odoo_ai_config.adapters.sqlite.row_layout import (
+    TEXTS,
+    Row,
+    RowLayout,
+    microseconds,
+    time_of,
+)
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditEntry, AuditId, IdempotencyRecord
@@ -34,6 +40,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
+from odoo_ai_config.domain.tenants import TenantContents, TenantState
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -212,4 +219,15 @@ ADDRESSES: Final = RowLayout(
     "id, name, digest, tenant, domain, kind, collection, model, fields, "
     "created_at, created_by, used_at, revoked_at, revoked_by",
     {Mapping[str, str]: (json.dumps, json.loads)},
+)
+TENANT_STATES: Final = RowLayout(
+    TenantState,
+    "tenant, revision, standing, since, author, reason, data_keys, contents, certificate",
+    {
+        tuple[str, ...]: TEXTS,
+        TenantContents: (
+            lambda contents: json.dumps(contents.counts),
+            lambda stored: TenantContents(**json.loads(stored)),
+        ),
+    },
 )

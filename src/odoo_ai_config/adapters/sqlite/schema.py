@@ -420,6 +420,22 @@ CREATE TRIGGER person_erased AFTER UPDATE OF persons ON messages
 WHEN old.persons <> '[]' AND new.persons IS NOT old.persons BEGIN {_FORGET} END;
 CREATE TRIGGER person_removed AFTER DELETE ON messages
 WHEN old.persons <> '[]' BEGIN {_FORGET} END;
+-- Where tenants stand that are not, or were not always, active. A process keeps those that are not
+-- in memory.
+CREATE TABLE tenant_states (
+    tenant TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    standing TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    reason TEXT,
+    data_keys TEXT NOT NULL,
+    contents TEXT,
+    certificate TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tenants_not_active ON tenant_states (tenant, standing) WHERE standing <> 'active';
+-- Whose items are written there.
+ALTER TABLE pushes ADD COLUMN tenant TEXT;
 """
 
 # Item n leads from version n to version n + 1. Never change one that was released.

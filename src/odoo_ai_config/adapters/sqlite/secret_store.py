@@ -36,6 +36,7 @@ _ACTIVE_KEYS: Final = (
     f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE id IN (SELECT max(id) FROM tenant_keys "
     "WHERE tenant > ? GROUP BY tenant ORDER BY tenant LIMIT ?) ORDER BY tenant"
 )
+_KEYS_OF: Final = f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE tenant = ? ORDER BY id"
 _MASTER_IDS: Final = "SELECT master_id, count(*) FROM tenant_keys GROUP BY master_id"
 _WRAPPED_BY_OTHERS: Final = (
     f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE master_id <> ? "
@@ -99,6 +100,9 @@ class SqliteSecretStore(SecretStore):
         if active is not None and active.key_id == key_id:
             return active
         return await self.database.select_one(_KEY, (tenant.value, key_id), TENANT_KEYS.of)
+
+    async def keys_of(self, tenant: TenantId) -> Sequence[TenantKey]:
+        return await self.database.select(_KEYS_OF, (tenant.value,), TENANT_KEYS.of)
 
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
         which = *SEAL_CONTEXTS.row(context), fingerprint.value

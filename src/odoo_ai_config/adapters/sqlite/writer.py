@@ -4,6 +4,7 @@ The one thread that writes, and how it puts many writes into one durable transac
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -112,6 +113,12 @@ class GroupWriter:
         A *long* one takes milliseconds, and others go first.
         """
         return await (self._long_batcher if long else self._batcher).do(write)
+
+    async def pause_for(self, work: Callable[[], T]) -> T:
+        """
+        Run *work*, which changes the file by a connection of its own, while nothing is written.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def prove(self) -> None:
         """

@@ -17,6 +17,7 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.similar_tenants import similar_tenants
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditEntry, Changeset, Claim, mapping_audit
 from odoo_ai_config.domain.channels.mapping import (
@@ -239,6 +240,7 @@ class ReadMapping:
     """
 
     channels: ChannelDirectory
+    standings: Standings
 
     async def __call__(self, *, caller: ApiKey) -> MappingSections:
         """
@@ -246,8 +248,11 @@ class ReadMapping:
 
         Raises:
             MappingNotFoundError: No channel has ever been mapped.
+            TenantSuspendedError, TenantErasedError: The tenant that *caller* is bound to is not
+                active.
         """
         caller.require(Scope.CONFIG_READ)
+        await self.standings.require_caller_served(caller)
         revisions = await self.channels.mappings(caller.tenant)
         if not revisions:
             raise MappingNotFoundError
@@ -273,8 +278,12 @@ class ReadMapping:
     async def of(self, tenant: TenantId, *, caller: ApiKey) -> Sequence[MappingRevision]:
         """
         The channels of *tenant*, those that are switched off included.
+
+        Raises:
+            TenantSuspendedError, TenantErasedError: The tenant is not active.
         """
         caller.require(Scope.CONFIG_READ, tenant)
+        await self.standings.require_served(tenant)
         return await self.channels.mappings(tenant)
 
 

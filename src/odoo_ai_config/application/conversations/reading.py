@@ -12,6 +12,7 @@ from odoo_ai_config.application.conversations.silence import SilenceCheck, route
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.conversations.answering import Silence, Verdict
 from odoo_ai_config.domain.conversations.state import (
@@ -57,6 +58,7 @@ class ListConversations:
     """
 
     conversations: ConversationStore
+    standings: Standings
 
     async def __call__(
         self,
@@ -68,8 +70,13 @@ class ListConversations:
     ) -> Sequence[Conversation]:
         """
         At most *limit* conversations behind *after*, by their names; a bound caller sees its own.
+
+        Raises:
+            TenantSuspendedError, TenantErasedError: The tenant that *caller* is bound to is not
+                active.
         """
         caller.require(Scope.MESSAGES_READ)
+        await self.standings.require_caller_served(caller)
         return await self.conversations.page(
             tenant=caller.listed_tenant(tenant), after=after, limit=limit
         )
@@ -102,6 +109,7 @@ class ExplainSilence:
 
     conversations: ConversationStore
     inbox: MessageInbox
+    standings: Standings
     silence: SilenceCheck
     clock: Clock
 
@@ -116,6 +124,7 @@ class ExplainSilence:
             TenantForbiddenError: It is not a conversation of the caller's tenant.
         """
         caller.require(Scope.MESSAGES_READ)
+        await self.standings.require_caller_served(caller)
         conversation = await visible_conversation(self.conversations, self.inbox, key, to=caller)
         if conversation.owner is None:
             return conversation, None

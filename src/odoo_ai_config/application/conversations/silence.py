@@ -168,6 +168,7 @@ class SilenceCheck:
         rules = answering.rules
         answers = await self._answers(conversation, rules, now)
         return (
+            Verdict(Silence.SUSPENDED, not answering.served),
             *rules.verdicts(
                 conversation,
                 now=now,
@@ -194,6 +195,8 @@ class SilenceCheck:
         """
         Why the AI is silent in *conversation* as it is after something that was seen just now.
         """
+        if not answering.served:
+            return Silence.SUSPENDED
         now = conversation.updated_at
         return answering.rules.silence(
             conversation,

@@ -9,6 +9,7 @@ from attrs import frozen
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -22,6 +23,7 @@ class RevealCredential:
     """
 
     store: ConfigStore
+    standings: Standings
     sealer: Sealer
     clock: Clock
 
@@ -38,9 +40,11 @@ class RevealCredential:
 
         Raises:
             CredentialNotFoundError: Nothing is sealed under *ref*.
+            TenantSuspendedError, TenantErasedError: The tenant is not active.
             StoreUnavailableError: The store is away; nothing was handed out.
         """
         caller.require(Scope.SECRETS_READ, owner.tenant)
+        await self.standings.require_served(owner.tenant)
         secret = await self.sealer.credential(self.store, owner, ref)
         entry = AuditEntry(
             self.clock.now(),

@@ -13,6 +13,7 @@ from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.documents.diffing import Changes, changes_between, unified_diff
 from odoo_ai_config.domain.documents.document import Document
@@ -49,6 +50,7 @@ class CompareRevisions:
 
     store: ConfigStore
     secrets: SecretStore
+    standings: Standings
     yaml: YamlCodec
 
     async def __call__(
@@ -68,8 +70,10 @@ class CompareRevisions:
         Raises:
             DocumentNotFoundError, DocumentDeletedError: There is no document to compare.
             RevisionNotFoundError: One of the versions does not exist.
+            TenantSuspendedError, TenantErasedError: The tenant is not active.
         """
         caller.require(Scope.CONFIG_READ, key.tenant)
+        await self.standings.require_served(key.tenant)
         newest = living((await self.store.current((key,))).get(key))
         to = newest.version if after is None else after
         from_ = to - 1 if before is None else before

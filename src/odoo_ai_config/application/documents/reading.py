@@ -12,6 +12,7 @@ from odoo_ai_config.application.off_loop import cost_of, cost_of_yaml, run_off_l
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.documents.credentials import erased_in, showing_erased
 from odoo_ai_config.domain.documents.document import Document
@@ -30,6 +31,7 @@ class ReadDocument:
 
     store: ConfigStore
     secrets: SecretStore
+    standings: Standings
 
     async def __call__(
         self, key: DocumentKey, *, caller: ApiKey, version: int | None = None
@@ -41,8 +43,10 @@ class ReadDocument:
             DocumentNotFoundError: The document was never written.
             DocumentDeletedError: It was deleted, and no version was asked for.
             RevisionNotFoundError: It has no such version, or the version is a deletion.
+            TenantSuspendedError, TenantErasedError: The tenant is not active.
         """
         caller.require(Scope.CONFIG_READ, key.tenant)
+        await self.standings.require_served(key.tenant)
         current = (await self.store.current((key,))).get(key)
         if version is None:
             return living(current)
@@ -61,9 +65,12 @@ class ReadDocument:
 class ListDocuments:
     """
     The documents of a tenant, and the revisions of a document.
+
+    Both methods raise `TenantSuspendedError` or `TenantErasedError` if the tenant is not active.
     """
 
     store: ConfigStore
+    standings: Standings
 
     async def __call__(
         self, tenant: TenantId, *, caller: ApiKey, domain: BusinessArea | None = None
@@ -72,6 +79,7 @@ class ListDocuments:
         The newest revision of each living document of *tenant*.
         """
         caller.require(Scope.CONFIG_READ, tenant)
+        await self.standings.require_served(tenant)
         return await self.store.documents(tenant, domain)
 
     async def history(
@@ -81,6 +89,7 @@ class ListDocuments:
         At most *limit* revisions below version *before*, newest first, deletions included.
         """
         caller.require(Scope.CONFIG_READ, key.tenant)
+        await self.standings.require_served(key.tenant)
         return await self.store.history(key, before=before, limit=limit)
 
 

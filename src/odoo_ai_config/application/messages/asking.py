@@ -22,6 +22,7 @@ from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.crew_client import CrewClient
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import Sighting
@@ -35,6 +36,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, Deferred, NoReply
 from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage
+from odoo_ai_config.domain.tenants import TenantErasedError
 
 # How many rotations of a tenant's key may happen between sealing and committing an answer.
 _SEALINGS: Final = 3
@@ -54,6 +56,7 @@ class CrewAsking:
 
     writer: StepWriter
     inbox: MessageInbox
+    standings: Standings
     texts: MessageTexts
     crews: CrewLookup
     crew_client: CrewClient
@@ -96,6 +99,9 @@ class CrewAsking:
         """
         What the crew is asked; the step of a message whose crew is not asked now.
         """
+        if not await self.standings.is_served(message.holder.tenant):
+            ignored = message.ignored(reason=Silence.SUSPENDED.value, at=self.clock.now())
+            return await self.writer.settled(Progress.IGNORED, message, ignored)
         found = await self._crew_of(message.destination)
         if isinstance(found, str):
             unresolved = message.unresolved(reason=found, at=self.clock.now())
@@ -184,7 +190,8 @@ class CrewAsking:
                 )
             except TenantKeyChangedError:
                 continue
-            except RevisionConflictError:
+            except (RevisionConflictError, TenantErasedError):
+                # Of an erased tenant, the message itself is being removed.
                 return Step(Progress.OVERTAKEN, message, crew)
             return Step(Progress.ANSWERED, answered, crew, answer)
         raise ContentionError

@@ -23,6 +23,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.message_spool import Arrival
 from odoo_ai_config.application.ports.token_source import TokenSource
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.application.work_signal import WorkSignal
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset
@@ -44,8 +45,9 @@ from odoo_ai_config.domain.messages.inbox import (
 )
 from odoo_ai_config.domain.messages.receiving import ChatwootEvent, Ignored, reason_to_ignore
 
-# The reason of a message that no mapping claims.
+# The reason of a message that no mapping claims, and of one whose channel an erased tenant had.
 NO_ROUTE: Final = "no_route"
+ERASED_OWNER: Final = "tenant_erased"
 
 
 async def destination_of(route: Route | None, *, store: ConfigStore) -> Destination | None:
@@ -109,6 +111,7 @@ class ReceiveMessage:
 
     store: ConfigStore
     inbox: MessageInbox
+    standings: Standings
     silence: SilenceCheck
     amendments: Amendments
     channels: ChannelDirectory
@@ -196,6 +199,8 @@ class ReceiveMessage:
         if changed:
             return self._amended(message_id, event, changed, sealing, sighting, at=at)
         destination = None
+        if why is None and await self._is_of_erased(event, route):
+            return self._left(message_id, event, at=at)
         if why is None:
             destination = await destination_of(route, store=self.store)
             # A message that says nothing unusual is left to the delivery, which asks anyway.
@@ -225,6 +230,23 @@ class ReceiveMessage:
         )
         return Changeset(messages=(message,), **sealing.parts), _receipt(message)
 
+    async def _is_of_erased(self, event: ChatwootEvent, route: Route | None) -> bool:
+        incoming = event.incoming
+        if incoming is None or route is None:
+            return False
+        return await self.standings.erased_owner(incoming, route) is not None
+
+    def _left(
+        self, message_id: MessageId, event: ChatwootEvent, *, at: datetime
+    ) -> tuple[Changeset, Receipt]:
+        """
+        An event of a channel whose owner is erased, of which nothing is kept but that it came.
+        """
+        message = InboxMessage(
+            message_id, event.origin, Stage.IGNORED, at, at, reason=ERASED_OWNER
+        )
+        return Changeset(messages=(message,)), _receipt(message)
+
     async def _ignored(
         self,
         message_id: MessageId,
@@ -241,7 +263,10 @@ class ReceiveMessage:
         """
         said = _is_said(sighting)
         if said and destination is None:
-            destination = await destination_of(await self._route(event), store=self.store)
+            route = await self._route(event)
+            if await self._is_of_erased(event, route):
+                return self._left(message_id, event, at=at)
+            destination = await destination_of(route, store=self.store)
         body, sealing = None, Sealing()
         if said and await self.silence.keeps_history(destination, event.origin):
             place = place_of_body(message_id, destination)

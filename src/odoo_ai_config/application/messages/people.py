@@ -49,6 +49,7 @@ from odoo_ai_config.domain.messages.notices import (
     notice_about,
     told_of,
 )
+from odoo_ai_config.domain.tenants import TenantErasedError
 
 _RANDOM_BYTES: Final = 12
 # So many messages of each kind are looked at in one call.
@@ -99,7 +100,9 @@ class TellPeople:
         async for message_id in self._untold():
             cause = None
             # The next sweep finds it again.
-            with suppress(SealBrokenError, MasterKeyMissingError, ContentionError):
+            with suppress(
+                SealBrokenError, MasterKeyMissingError, ContentionError, TenantErasedError
+            ):
                 cause = await self._told(message_id)
             if cause is not None:
                 self.work_signal.ring()

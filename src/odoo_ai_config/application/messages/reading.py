@@ -14,6 +14,7 @@ from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.crews import CustomerMessage
@@ -31,6 +32,7 @@ class ListMessages:
     """
 
     inbox: MessageInbox
+    standings: Standings
 
     async def __call__(
         self,
@@ -43,8 +45,13 @@ class ListMessages:
     ) -> Sequence[InboxMessage]:
         """
         At most *limit* messages behind *after*, newest first; a bound caller sees its own only.
+
+        Raises:
+            TenantSuspendedError, TenantErasedError: The tenant that *caller* is bound to is not
+                active.
         """
         caller.require(Scope.MESSAGES_READ)
+        await self.standings.require_caller_served(caller)
         return await self.inbox.page(
             stages, tenant=caller.listed_tenant(tenant), after=after, limit=limit
         )
@@ -72,14 +79,20 @@ class ReadMessage:
 
     store: ConfigStore
     inbox: MessageInbox
+    standings: Standings
     texts: MessageTexts
     clock: Clock
 
     async def __call__(self, message_id: MessageId, *, caller: ApiKey) -> InboxMessage:
         """
         The message without its texts.
+
+        Raises:
+            TenantSuspendedError, TenantErasedError: The tenant that *caller* is bound to is not
+                active.
         """
         caller.require(Scope.MESSAGES_READ)
+        await self.standings.require_caller_served(caller)
         return await visible(self.inbox, message_id, to=caller)
 
     async def opened(
@@ -90,9 +103,11 @@ class ReadMessage:
 
         Raises:
             StoreUnavailableError: The store is away; nothing was handed out.
+            TenantSuspendedError, TenantErasedError: The tenant that has the message is not active.
         """
         caller.require(Scope.SECRETS_READ)
         message = await self(message_id, caller=caller)
+        await self.standings.require_served(message.holder.tenant)
         text = None if message.body is None else await self.texts.read(message)
         answer = None if message.answer is None else await self.texts.answer_to(message)
         entry = AuditEntry(

@@ -48,13 +48,15 @@ class ConfigStore(Protocol):
 
         Raises:
             RequestRecordedError: Its request is already recorded; this is checked first.
+            TenantErasedError: One of its `tenants` is closed.
             TenantKeyChangedError: The tenant of *new_tenant_key* already has a data key, or
                 *sealed_under* is no longer a data key of its tenant, or it came from
-                `SecretStore.sealing_key` and is no longer active.
+                `SecretStore.sealing_key` and is no longer active; or a state destroys other data
+                keys than its tenant has.
             MessageRecordedError: A new message was received before.
-            RevisionConflictError: A revision, mapping revision or message does not succeed what
-                is stored (version 1 if nothing is), or what *claim* or *mapping_state* rely on
-                has changed.
+            RevisionConflictError: A revision, mapping revision, message or state of a tenant does
+                not succeed what is stored (version 1 if nothing is), or what *claim* or
+                *mapping_state* rely on has changed.
         """
 
     @abstractmethod

@@ -55,6 +55,12 @@ class SecretStore(Protocol):
         """
 
     @abstractmethod
+    async def keys_of(self, tenant: TenantId) -> Sequence[TenantKey]:
+        """
+        All data keys of *tenant*, oldest first.
+        """
+
+    @abstractmethod
     async def sealed(self, context: SealContext, fingerprint: Fingerprint) -> SealedSecret | None:
         """
         One sealed value.

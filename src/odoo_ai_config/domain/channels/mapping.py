@@ -267,6 +267,14 @@ def remapped(
     )
 
 
+def released(current: MappingRevision, *, author: str, at: datetime) -> MappingRevision | None:
+    """
+    The revision that keeps only whose the channel was; None if nothing else is kept.
+    """
+    left = ChannelMapping(current.mapping.key, current.mapping.owner, active=False)
+    return remapped(current, left, author=author, at=at)
+
+
 def previous_owner(current: MappingRevision | None, mapping: ChannelMapping) -> TenantId | None:
     """
     The tenant that would lose the channel to *mapping*; None if nobody would.

@@ -63,6 +63,7 @@ class Silence(enum.Enum):
     Why the AI does not answer. The values are public.
     """
 
+    SUSPENDED = "tenant_suspended"
     PAUSED = "paused"
     BLOCKED = "blocked_contact"
     GROUP = "group"

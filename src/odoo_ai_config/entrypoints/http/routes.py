@@ -51,6 +51,7 @@ from odoo_ai_config.entrypoints.http.platform.request_trace import NOWHERE
 from odoo_ai_config.entrypoints.http.reconciliation.handlers import ROUTES as RECONCILIATION
 from odoo_ai_config.entrypoints.http.status.handlers import ROUTES as STATUS
 from odoo_ai_config.entrypoints.http.tenants.handlers import ROUTES as TENANTS
+from odoo_ai_config.entrypoints.http.tenants.lifecycle import ROUTES as TENANT_LIFECYCLE
 from odoo_ai_config.entrypoints.http.ui.handlers import ROUTES as PAGES
 
 # Too short for an id, so it only has the methods of its own path.
@@ -69,6 +70,7 @@ GROUPS: Final = (
     RECONCILIATION,
     PAGES,
     TENANTS,
+    TENANT_LIFECYCLE,
     CREDENTIALS,
     COLLECTIONS,
     LEGACY_ODOO,

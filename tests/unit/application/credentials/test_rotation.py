@@ -19,7 +19,6 @@ from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
-from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.credentials.rotation import (
     CheckKeyRing,
     MasterKeyRotation,
@@ -186,8 +185,8 @@ class Hub:
         )
 
     async def read(self, where: TenantArea, ref: str) -> str:
-        reveal = RevealCredential(self.store, Sealer(self.secrets, self.vault), ManualClock(AT))
-        return (await reveal(where, CredentialRef(ref), caller=READER)).reveal()
+        sealer = Sealer(self.secrets, self.vault)
+        return (await sealer.credential(self.store, where, CredentialRef(ref))).reveal()
 
     async def opens(self, where: TenantArea, values: Mapping[str, str]) -> bool:
         return {ref: await self.read(where, ref) for ref in values} == values

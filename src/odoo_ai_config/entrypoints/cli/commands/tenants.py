@@ -1,14 +1,19 @@
 """
-``tenants``: the clients, and the pause of the AI for one.
+``tenants``: the clients; the pause of the AI, suspension and erasure of one.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
 from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.retention import (
@@ -17,19 +22,66 @@ from odoo_ai_config.domain.retention import (
     VERSION_DAYS,
     VERSIONS,
 )
+from odoo_ai_config.domain.tenants import (
+    ALGORITHM,
+    Standing,
+    TenantContents,
+    TenantState,
+    standing_of,
+)
 from odoo_ai_config.entrypoints.cli.commands.conversations import Until, say_pause, until_of
 from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, all_tenants, reading, session
-from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
+from odoo_ai_config.entrypoints.cli.progress import progress
+from odoo_ai_config.entrypoints.cli.refusals import CommandError
+from odoo_ai_config.entrypoints.cli.session import (
+    OPERATOR,
+    all_tenants,
+    every,
+    reading,
+    rehearsing,
+    session,
+)
+from odoo_ai_config.entrypoints.cli.terminal import (
+    moment,
+    say,
+    say_json,
+    say_table,
+    say_text,
+    tell,
+)
 
 tenants: Final = App(
     name="tenants",
-    help="Lista os clientes e seus documentos, e pausa a IA para um deles.",
+    help="Lista os clientes e seus documentos; pausa a IA para um, suspende, apaga ou reabre.",
     group_parameters=OPTIONS,
     group_arguments=ARGUMENTS,
 )
 
 Tenant = Annotated[str, Parameter(help="Cliente (account_id).")]
+Reason = Annotated[
+    str | None, Parameter(help="Por quê, para quem perguntar depois; até 500 caracteres.")
+]
+
+_STANDINGS: Final = {
+    Standing.ACTIVE: "ativo",
+    Standing.SUSPENDED: "suspenso",
+    Standing.ERASING: "sendo apagado",
+    Standing.ERASED: "apagado",
+}
+# By the names of `TenantContents`.
+_KINDS: Final = {
+    "documents": "documentos",
+    "revisions": "versões de documentos",
+    "credentials": "credenciais criptografadas",
+    "channels": "canais",
+    "collections": "coleções",
+    "items": "itens de coleções",
+    "messages": "mensagens",
+    "conversations": "conversas",
+    "requests": "registros de requisições",
+    "api_keys": "chaves de API",
+    "addresses": "endereços secretos",
+}
 
 
 @tenants.default
@@ -122,3 +174,175 @@ async def retention(
         for name, value in kept.body.items()
     ]
     say_table(("PRAZO", "VALOR", "DE"), rows)
+
+
+@tenants.command
+async def suspend(tenant: Tenant, *, reason: Reason = None, flags: StoreFlags = AS_SET) -> None:
+    """
+    Suspende um cliente: nada dele é servido nem roteado, e nada se perde.
+
+    O que o Odoo envia continua sendo guardado. A IA se cala.
+    """
+    owner = TenantId(tenant)
+    async with session(flags) as services:
+        state = await services.suspend_tenant(owner, caller=OPERATOR, reason=reason)
+    _say_standing(owner, state)
+
+
+@tenants.command
+async def unsuspend(tenant: Tenant, *, reason: Reason = None, flags: StoreFlags = AS_SET) -> None:
+    """
+    Termina a suspensão de um cliente.
+    """
+    owner = TenantId(tenant)
+    async with session(flags) as services:
+        state = await services.suspend_tenant.end(owner, caller=OPERATOR, reason=reason)
+    _say_standing(owner, state)
+
+
+@tenants.command
+async def erase(
+    tenant: Tenant,
+    *,
+    confirm: Annotated[str | None, Parameter(help="O identificador do cliente outra vez.")] = None,
+    dry_run: Annotated[bool, Parameter(help="Só conta o que seria apagado.")] = False,
+    large: Annotated[
+        bool,
+        Parameter(
+            help="Regrava um arquivo SQLite de qualquer tamanho, para que nele não sobre nada; "
+            "ninguém grava enquanto isso (um segundo para cada 100 MiB). Sem isto, só até 64 MiB."
+        ),
+    ] = False,
+    reason: Reason = None,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Apaga um cliente, para sempre: ficam o certificado e a trilha de auditoria.
+
+    Interrompido, continua de onde estava quando o comando é repetido; um servidor continua
+    sozinho.
+    """
+    owner = TenantId(tenant)
+    if dry_run:
+        async with reading(flags) as services:
+            _say_contents(await services.erase_tenant.planned(owner, caller=OPERATOR))
+        return
+    if confirm != tenant:
+        raise CommandError(f"Para apagar o cliente {owner}, escreva também: --confirm {owner}")
+    async with session(flags) as services:
+        with progress("passos") as advance:
+            state = await services.erase_tenant(
+                owner,
+                caller=OPERATOR,
+                confirmation=confirm,
+                reason=reason,
+                large=large,
+                on_progress=advance,
+            )
+    if state.contents is not None:
+        _say_contents(state.contents)
+    _say_standing(owner, state)
+    tell(f"Certificado: odoo-ai-config tenants certificate {owner}")
+
+
+@tenants.command
+async def reopen(tenant: Tenant, *, reason: Reason = None, flags: StoreFlags = AS_SET) -> None:
+    """
+    Reabre um cliente apagado: o que o Odoo envia dele volta a ser guardado, com outra chave.
+    """
+    owner = TenantId(tenant)
+    async with session(flags) as services:
+        state = await services.reopen_tenant(owner, caller=OPERATOR, reason=reason)
+    _say_standing(owner, state)
+
+
+@tenants.command
+async def standings(*, flags: StoreFlags = AS_SET) -> None:
+    """
+    Lista os clientes suspensos e apagados.
+    """
+    async with reading(flags) as services:
+        read = partial(services.read_standing.unserved, caller=OPERATOR)
+        found = [state async for state in every(read, lambda state: state.tenant)]
+    if not found:
+        tell("Todos os clientes estão ativos.")
+        return
+    rows = [
+        (
+            str(state.tenant),
+            _STANDINGS[state.standing],
+            moment(state.since),
+            state.by,
+            state.reason or "-",
+        )
+        for state in found
+    ]
+    say_table(("CLIENTE", "SITUAÇÃO", "DESDE", "POR", "MOTIVO"), rows)
+
+
+@tenants.command
+async def certificate(tenant: Tenant, *, flags: StoreFlags = AS_SET) -> None:
+    """
+    Mostra o certificado assinado de um cliente apagado, em JSON.
+    """
+    async with reading(flags) as services:
+        found = await services.read_standing.certificate(TenantId(tenant), caller=OPERATOR)
+    say_text(found.text)
+
+
+@tenants.command
+async def certificate_keys(*, flags: StoreFlags = AS_SET) -> None:
+    """
+    Lista as chaves públicas que conferem os certificados.
+    """
+    async with reading(flags) as services:
+        signer = services.ports.certificates
+        rows = [
+            (signer.key_id(key), ALGORITHM, b64encode(key).decode())
+            for key in signer.public_keys()
+        ]
+    say_table(("ID", "ALGORITMO", "CHAVE PÚBLICA"), rows)
+
+
+@tenants.command
+async def verify(
+    file: Annotated[Path, Parameter(help="Arquivo com o certificado.")],
+    *,
+    public_key: Annotated[
+        str | None,
+        Parameter(help="Chave pública, em Base64; sem ela, as chaves deste hub."),
+    ] = None,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Confere um certificado, com a chave pública apenas.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, ValueError):
+        raise CommandError(f"Não é possível ler {file}.") from None
+    key = None if public_key is None else _public_key(public_key)
+    async with rehearsing(flags) as services:
+        found = services.read_standing.verify(text, key)
+    statement = found.statement
+    say(
+        f"Certificado autêntico: cliente {statement['tenant']}, apagado em "
+        f"{statement['erased_at']} por {statement['by']} (chave {found.signature.key_id})."
+    )
+
+
+def _public_key(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except (NotBase64, ValueError):
+        raise InvalidValueError("public_key", "public_key") from None
+
+
+def _say_standing(tenant: TenantId, state: TenantState | None) -> None:
+    since = "" if state is None else f", desde {moment(state.since)}, por {state.by}"
+    say(f"Cliente {tenant}: {_STANDINGS[standing_of(state)]}{since}")
+
+
+def _say_contents(contents: TenantContents) -> None:
+    rows = [(_KINDS[kind], str(count)) for kind, count in contents.counts.items()]
+    say_table(("O QUÊ", "QUANTOS"), rows)

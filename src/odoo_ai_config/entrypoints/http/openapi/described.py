@@ -19,6 +19,7 @@ from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantSuspendedError
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.openapi.components import PATH_PARTS
 from odoo_ai_config.entrypoints.http.openapi.request_schemas import schema_of
@@ -55,6 +56,9 @@ _PUSHED: Final = (
     http.SignatureInvalidError,
     http.SignatureTimestampError,
 )
+# Of whatever serves something of one tenant.
+_READS: Final = frozenset({Scope.CONFIG_READ, Scope.MESSAGES_READ, Scope.SECRETS_READ})
+_NOT_SERVED: Final = (TenantSuspendedError, TenantErasedError)
 _CLAIM: Final = (http.InvalidIdempotencyKeyError, domain.IdempotencyKeyReusedError)
 _REFUSAL_HEADERS: Final = ("Cache-Control", "Content-Language")
 _HEADERS_BY_STATUS: Final = {
@@ -235,6 +239,8 @@ def _refusals(operation: Operation) -> Iterator[type[CodedError]]:
             yield http.InvalidFieldsError
         if operation.scope is Scope.WEBHOOK:
             yield from _PUSHED
+        if operation.scope in _READS:
+            yield from _NOT_SERVED
     if operation.body is not None:
         yield from _BODY
     if operation.idempotent:

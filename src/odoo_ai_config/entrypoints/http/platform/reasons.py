@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from odoo_ai_config.application.messages.intake import NO_ROUTE
+from odoo_ai_config.application.messages.intake import ERASED_OWNER, NO_ROUTE
 from odoo_ai_config.application.messages.progress import Trouble
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.messages.inbox import (
@@ -24,6 +24,7 @@ from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS
 from odoo_ai_config.entrypoints.http.platform.texts import Language, Text
 
 SILENCES: Final[Mapping[Silence, Text]] = {
+    Silence.SUSPENDED: Text("O cliente está suspenso", "The client is suspended"),
     Silence.PAUSED: Text("A IA está em pausa", "The AI is paused"),
     Silence.BLOCKED: Text("O contato está bloqueado", "The contact is blocked"),
     Silence.GROUP: Text("A mensagem é de um grupo", "The message is from a group"),
@@ -96,6 +97,9 @@ REASONS: Final[Mapping[str, Text]] = {
     Ignored.NO_ACCOUNT.value: Text("O evento não diz a conta", "The event names no account"),
     Ignored.NO_CONVERSATION.value: Text(
         "O evento não diz a conversa", "The event names no conversation"
+    ),
+    ERASED_OWNER: Text(
+        "O cliente do canal foi apagado", "The client that had the channel is erased"
     ),
     NO_ROUTE: Text("Nenhum canal mapeado a recebe", "No mapped channel takes it"),
     NO_REPLY_REASON: Text("A crew não tinha o que responder", "The crew had no answer"),

@@ -27,6 +27,12 @@ from odoo_ai_config.domain.channels.mapping import (
 )
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.messages.inbox import WrongStageError
+from odoo_ai_config.domain.tenants import (
+    CertificateInvalidError,
+    CertificateNotFoundError,
+    TenantErasedError,
+    TenantSuspendedError,
+)
 from odoo_ai_config.entrypoints.http.platform import errors as http
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError
 from odoo_ai_config.entrypoints.http.platform.schema import answer
@@ -217,6 +223,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             members=lambda error, _: {"version": error.version, "deleted": True},
         ),
         Row(domain.RevisionNotFoundError, "Versão não encontrada", "Version not found"),
+        Row(
+            CertificateNotFoundError,
+            "O cliente não tem certificado: não foi apagado, ou isso ainda não terminou",
+            "The tenant has no certificate: it was not erased, or that is not finished",
+        ),
         Row(domain.TenantNotFoundError, "Cliente não encontrado", "Tenant not found"),
         Row(domain.MappingNotFoundError, "Mapeamento não encontrado", "Mapping not found"),
         Row(domain.CredentialNotFoundError, "Credencial não encontrada", "Credential not found"),
@@ -288,6 +299,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             members=lambda error, _: {"section": error.section},
         ),
         Row(
+            TenantSuspendedError,
+            "O cliente está suspenso: nada dele é servido até que o operador termine a suspensão",
+            "The tenant is suspended: nothing of it is served until the operator ends that",
+        ),
+        Row(
             domain.IdempotencyKeyReusedError,
             "Chave de idempotência já usada com outro conteúdo",
             "Idempotency key already used with another body",
@@ -300,6 +316,12 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         ),
     ),
     410: (
+        Row(
+            TenantErasedError,
+            "O cliente foi apagado do hub: nada dele é guardado até que o operador o reabra",
+            "The tenant was erased from the hub: nothing of it is stored until the operator "
+            "reopens it",
+        ),
         Row(
             domain.CursorExpiredError,
             "O cursor expirou; leia a coleção desde o início",
@@ -386,6 +408,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             *_INVALID,
             members=lambda error, language: _described(_broken(error), language),
             particulars=lambda error, language: _first(_broken(error), language),
+        ),
+        Row(
+            CertificateInvalidError,
+            "O certificado foi alterado, ou outra chave o assinou",
+            "The certificate was changed, or another key signed it",
         ),
         Row(domain.InvalidYamlError, "YAML inválido", "Invalid YAML", particulars=_place),
         Row(

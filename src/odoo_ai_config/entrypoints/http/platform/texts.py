@@ -183,6 +183,17 @@ RULES: Final[Mapping[str, Text]] = {
         "must be a date and time in ISO 8601 with a time zone, as in 2026-04-23T19:14:20Z",
     ),
     "future": Text("deve ser um momento futuro", "must be in the future"),
+    "confirmation": Text(
+        "deve repetir o identificador do cliente", "must repeat the id of the tenant"
+    ),
+    "reason": Text("deve ter de 1 a 500 caracteres", "must have 1 to 500 characters"),
+    "certificate": Text(
+        "deve ser um certificado do hub, em JSON", "must be a certificate of the hub, in JSON"
+    ),
+    "public_key": Text(
+        "deve ser uma chave pública: 32 bytes em Base64",
+        "must be a public key: 32 bytes in Base64",
+    ),
     "default_domain": Text(
         "deve ser default: as pausas e os prazos de um cliente valem para todas as áreas",
         "must be default: the pauses and the retention of a client are for all its areas",

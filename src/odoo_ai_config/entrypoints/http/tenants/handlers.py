@@ -190,6 +190,7 @@ def _tenant(overview: TenantOverview) -> Tenant:
     by_domain = groupby(overview.documents, key=lambda revision: revision.key.domain)
     return Tenant(
         tenant_id=str(overview.tenant),
+        standing=overview.standing,
         domains=[
             AreaDocuments(
                 domain=str(domain),

@@ -4,7 +4,7 @@ Answers about tenants.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -16,6 +16,7 @@ from odoo_ai_config.domain.retention import (
     VERSION_DAYS,
     VERSIONS,
 )
+from odoo_ai_config.domain.tenants import Standing
 from odoo_ai_config.entrypoints.http.platform.schema import (
     AuthorText,
     Body,
@@ -61,6 +62,7 @@ class Tenant:
     """
 
     tenant_id: TenantIdText
+    standing: Standing
     domains: list[AreaDocuments]
 
 
@@ -171,3 +173,116 @@ RETENTION: Final = Body(
     more={"additionalProperties": False},
     example={MESSAGE_DAYS: 90, VERSIONS: 50},
 )
+
+
+@answer
+class TenantStanding:
+    """
+    Where a tenant stands: whether it is served, suspended or erased.
+    """
+
+    tenant_id: TenantIdText
+    standing: Standing
+    since: Annotated[Moment | None, Meta(description="Null if it was always active.")]
+    by: AuthorText | None
+    reason: Annotated[str | None, Meta(description="As it was given.")]
+
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+@answer
+class RemovedContents:
+    """
+    How much there was of a tenant, by kind.
+    """
+
+    documents: Count
+    revisions: Count
+    credentials: Count
+    channels: Count
+    collections: Count
+    items: Count
+    messages: Count
+    conversations: Count
+    requests: Annotated[Count, Meta(description="Records of requests with an idempotency key.")]
+    api_keys: Count
+    addresses: Count
+
+
+@answer
+class Erasure:
+    """
+    What an erasure removed or, in a dry run, would remove.
+    """
+
+    tenant_id: TenantIdText
+    dry_run: bool
+    erased: bool
+    removed: RemovedContents
+
+
+@answer
+class ErasureStatement:
+    """
+    What was erased, when, by whom and why.
+    """
+
+    format: Annotated[int, Meta(description="Of this statement.")]
+    kind: Literal["tenant_erasure"]
+    tenant: TenantIdText
+    begun_at: Moment
+    erased_at: Moment
+    by: AuthorText
+    reason: str | None
+    destroyed_data_keys: Annotated[
+        list[str],
+        Meta(description="The ids of the data keys. What they sealed opens nowhere any more."),
+    ]
+    removed: RemovedContents
+    scrubbed: Annotated[
+        bool,
+        Meta(description="Whether the files of the store have no trace of it, either."),
+    ]
+
+
+@answer
+class ErasureSignature:
+    """
+    The signature of a certificate.
+    """
+
+    algorithm: Literal["Ed25519"]
+    key_id: Annotated[str, Meta(description="The fingerprint of the public key.")]
+    public_key: Annotated[str, Meta(description="32 bytes in Base64.")]
+    value: Annotated[str, Meta(description="64 bytes in Base64.")]
+
+
+@answer
+class Certificate:
+    """
+    The signed certificate of an erasure.
+    """
+
+    certificate: ErasureStatement
+    signature: ErasureSignature
+
+
+@answer
+class CertificateKey:
+    """
+    A public key that checks certificates.
+    """
+
+    algorithm: Literal["Ed25519"]
+    key_id: Annotated[str, Meta(description="Its fingerprint.")]
+    public_key: Annotated[str, Meta(description="32 bytes in Base64.")]
+
+
+@answer
+class CertificateKeys:
+    """
+    The public keys of the key ring.
+    """
+
+    keys: list[CertificateKey]

@@ -32,6 +32,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantSuspendedError
 from odoo_ai_config.entrypoints.http.platform import errors as http_errors
 from odoo_ai_config.entrypoints.http.platform.app_keys import LastOrders
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -76,6 +77,8 @@ WITH_ARGUMENTS: dict[type[CodedError], CodedError] = {
     ChannelOwnedError: ChannelOwnedError(TenantId("a"), TenantId("b")),
     ScopeMissingError: ScopeMissingError(Scope.WEBHOOK),
     WrongStageError: WrongStageError(Stage.DONE),
+    TenantErasedError: TenantErasedError(TenantId("acme")),
+    TenantSuspendedError: TenantSuspendedError(TenantId("acme")),
     StoreUnusableError: StoreUnusableError(CANARY),
     InvalidKeyRingError: InvalidKeyRingError(CANARY),
     MasterKeyMissingError: MasterKeyMissingError(CANARY),

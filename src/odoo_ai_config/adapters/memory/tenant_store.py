@@ -1,0 +1,100 @@
+"""
+Where tenants stand, in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, MutableMapping, Sequence
+from typing import TypeVar
+
+from attrs import evolve
+
+from odoo_ai_config.adapters.memory.state import MemoryAdapter
+from odoo_ai_config.application.ports.tenant_store import TenantStore
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
+from odoo_ai_config.domain.tenants import Standing, TenantContents, TenantState, standing_of
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class MemoryTenantStore(MemoryAdapter, TenantStore):
+    """
+    Removes everything in one step.
+    """
+
+    async def current(self, tenant: TenantId) -> TenantState | None:
+        return self.state.tenant_states.get(tenant)
+
+    async def standing(self, tenant: TenantId) -> Standing:
+        return standing_of(self.state.tenant_states.get(tenant))
+
+    async def states(
+        self, standings: Collection[Standing], *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantState]:
+        found = sorted(self.state.tenant_states.items())
+        return [
+            state
+            for tenant, state in found
+            if state.standing in standings and (after is None or tenant > after)
+        ][:limit]
+
+    async def contents(self, tenant: TenantId) -> TenantContents:
+        state = self.state
+        histories = [one for key, one in state.histories.items() if key.tenant == tenant]
+        collections = [one for key, one in state.collections.items() if key.tenant == tenant]
+        return TenantContents(
+            documents=len(histories),
+            revisions=sum(map(len, histories)),
+            credentials=sum(
+                context.tenant == tenant and context.purpose not in TEXT_PURPOSES
+                for context, _ in state.secrets
+            ),
+            channels=sum(one.mapping.owner.tenant == tenant for one in state.mappings.values()),
+            collections=len(collections),
+            items=sum(len(kept.states) for kept in collections),
+            messages=sum(one.holder.tenant == tenant for one in state.messages.values()),
+            conversations=sum(one.tenant == tenant for one in state.conversations.values()),
+            requests=sum(
+                one.outcome.owner.tenant == tenant for one in state.idempotency_records.values()
+            ),
+            api_keys=sum(one.tenant == tenant for one in state.api_keys.values()),
+            addresses=sum(one.feed.owner.tenant == tenant for one in state.addresses.values()),
+        )
+
+    async def remove_some(self, tenant: TenantId) -> bool:
+        state = self.state
+        removed = (
+            _remove(state.histories, lambda key, _: key.tenant == tenant),
+            _remove(state.secrets, lambda place, _: place[0].tenant == tenant),
+            _remove(state.collections, lambda key, _: key.tenant == tenant),
+            _remove(state.messages, lambda _, one: one.holder.tenant == tenant),
+            _remove(state.conversations, lambda _, one: one.tenant == tenant),
+            _remove(state.idempotency_records, lambda _, one: one.outcome.owner.tenant == tenant),
+            _remove(state.api_keys, lambda _, one: one.tenant == tenant),
+            _remove(state.addresses, lambda _, one: one.feed.owner.tenant == tenant),
+            self._forget_numbers(tenant),
+        )
+        return any(removed)
+
+    async def scrub(self, *, large: bool) -> bool:  # noqa: ARG002 - there are no files
+        self._state.require_presence()
+        return True
+
+    def _forget_numbers(self, tenant: TenantId) -> bool:
+        forgot = False
+        for history in self.state.mapping_histories.values():
+            for place, revision in enumerate(history):
+                mapping = revision.mapping
+                if mapping.owner.tenant == tenant and mapping.numbers:
+                    history[place] = evolve(revision, mapping=evolve(mapping, numbers=()))
+                    forgot = True
+        return forgot
+
+
+def _remove(kept: MutableMapping[K, V], is_gone: Callable[[K, V], bool]) -> bool:
+    gone = [key for key, value in kept.items() if is_gone(key, value)]
+    for key in gone:
+        del kept[key]
+    return bool(gone)

@@ -1,0 +1,250 @@
+"""
+Where tenants stand, in MongoDB, and the removal of what an erased one leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Final
+
+from pymongo import DeleteOne, UpdateOne
+
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.driver_errors import translated
+from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
+from odoo_ai_config.adapters.mongo.transaction import in_transaction
+from odoo_ai_config.application.errors import TenantKeyChangedError
+from odoo_ai_config.application.ports.tenant_store import TenantStore
+from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.tenants import (
+    CLOSED,
+    Standing,
+    TenantContents,
+    TenantErasedError,
+    TenantState,
+)
+
+_STEP: Final = 250
+# Of messages, whose removal is a transaction.
+_SHORT_STEP: Final = 100
+_ALL: Final = "all"
+
+
+class MongoTenantStore(TenantStore):
+    """
+    Reads which tenants are not active at most every two seconds.
+    """
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._states = database["tenant_states"]
+
+    @translated
+    async def current(self, tenant: TenantId) -> TenantState | None:
+        return await read_one(self._states, {"_id": tenant.value}, TenantState)
+
+    @translated
+    async def standing(self, tenant: TenantId) -> Standing:
+        cache = self._database.standings
+        known = cache.get(_ALL)
+        if known is None:
+            read_at = cache.now()
+            not_active = {"standing": {"$in": _values(set(Standing) - {Standing.ACTIVE})}}
+            found = await self._states.find(not_active, ["standing"]).to_list(None)
+            known = {record["_id"]: Standing(record["standing"]) for record in found}
+            cache.remember(_ALL, known, read_at=read_at)
+        return known.get(tenant.value, Standing.ACTIVE)
+
+    @translated
+    async def states(
+        self, standings: Collection[Standing], *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantState]:
+        if limit < 1:
+            return []
+        wanted: Record = {"standing": {"$in": _values(standings)}}
+        wanted["_id"] = {"$gt": "" if after is None else after.value}
+        return await read_all(self._states.find(wanted).sort("_id", 1).limit(limit), TenantState)
+
+    @translated
+    async def contents(self, tenant: TenantId) -> TenantContents:
+        places = _places(tenant) | {
+            "channels": ("mappings", {"owner.tenant": tenant.value}),
+        }
+        counts = await asyncio.gather(*(self._count(*place) for place in places.values()))
+        return TenantContents(**dict(zip(places, counts, strict=True)))
+
+    async def _count(self, collection: str, wanted: Record) -> int:
+        pipeline: list[Record] = [{"$match": wanted}, {"$count": "count"}]
+        found = await self._database.aggregated(collection, pipeline)
+        return sum(one["count"] for one in found)
+
+    @translated
+    async def remove_some(self, tenant: TenantId) -> bool:
+        async for removed in self._removals(tenant):
+            if removed:
+                return True
+        return False
+
+    @translated
+    async def scrub(self, *, large: bool) -> bool:  # noqa: ARG002 - the server reuses the space
+        # Its files keep what was removed until the space is used again; what was sealed is
+        # unreadable there.
+        await self._database.require_transactions()
+        return True
+
+    async def _removals(self, tenant: TenantId) -> AsyncIterator[bool]:
+        """
+        Remove a part of each kind, and say whether there was something.
+        """
+        # What names others goes first: a write that follows on it finds nothing, and brings
+        # nothing back behind this.
+        for name, (collection, wanted) in _places(tenant).items():
+            if name == "messages":
+                yield await self._remove_messages(wanted)
+            else:
+                yield await self._remove(collection, wanted)
+        self._database.api_keys.clear()
+        numbers: Record = {"owner.tenant": tenant.value, "numbers.0": {"$exists": True}}
+        result = await self._database["mapping_revisions"].update_many(
+            numbers, {"$set": {"numbers": []}}
+        )
+        yield result.matched_count > 0
+
+    async def _remove(self, collection: str, wanted: Record) -> bool:
+        found = await self._database[collection].find(wanted, ["_id"]).limit(_STEP).to_list(None)
+        if found:
+            ids = [record["_id"] for record in found]
+            await self._database[collection].delete_many({"_id": {"$in": ids}})
+        return bool(found)
+
+    async def _remove_messages(self, wanted: Record) -> bool:
+        async def remove(session: Session) -> bool:
+            messages = self._database["messages"]
+            fields = ["marks", "conversation"]
+            found = (
+                await messages.find(wanted, fields, session=session)
+                .limit(_SHORT_STEP)
+                .to_list(None)
+            )
+            if not found:
+                return False
+            ids = [record["_id"] for record in found]
+            marks = [mark for record in found for mark in record["marks"]]
+            await self._database["marks"].delete_many({"_id": {"$in": marks}}, session=session)
+            names = sorted({record["conversation"] for record in found})
+            # A cluster finds their shards by their conversations.
+            removed = {"_id": {"$in": ids}, "conversation": {"$in": names}}
+            await messages.delete_many(removed, session=session)
+            await self._settle_queues(names, session)
+            return True
+
+        self._database.heads_seen = None
+        return await in_transaction(self._database, remove)
+
+    async def _settle_queues(self, names: Sequence[str], session: Session) -> None:
+        """
+        Bring the queues of conversations in step with the messages that are left in them.
+        """
+        messages = self._database["messages"]
+        left: dict[str, list[Record]] = defaultdict(list)
+        cursor = messages.find(
+            {"conversation": {"$in": list(names)}},
+            ["conversation", "open", "turn", "ready", "holder.tenant"],
+            session=session,
+        )
+        for record in await cursor.to_list(None):
+            left[record["conversation"]].append(record)
+        queues: list[DeleteOne | UpdateOne] = []
+        for name in names:
+            waiting = [record for record in left[name] if record["open"]]
+            if not left[name]:
+                queues.append(DeleteOne({"_id": name}))
+                continue
+            queues.append(UpdateOne({"_id": name}, {"$set": {"open": len(waiting)}}))
+            head = min(waiting, key=lambda record: record["turn"], default=None)
+            if head is not None and head["ready"] is None:
+                await messages.update_one(
+                    {"_id": head["_id"], "conversation": name},
+                    {"$set": {"ready": head["holder"]["tenant"]}},
+                    session=session,
+                )
+        await self._database["conversations"].bulk_write(queues, session=session)
+
+
+def _places(tenant: TenantId) -> dict[str, tuple[str, Record]]:
+    """
+    What belongs to *tenant* by the names of `TenantContents`, in the order of its removal.
+    """
+    id_ = tenant.value
+    # Names begin with the tenant's id and a slash, which is in no id; "0" is what follows it.
+    own = {"$gte": f"{id_}/", "$lt": f"{id_}0"}
+    return {
+        "documents": ("documents", {"tenant": id_}),
+        "revisions": ("revisions", {"document": own}),
+        "credentials": ("secrets", {"tenant": id_}),
+        "collections": ("collections", {"tenant": id_}),
+        "items": ("items", {"collection": own}),
+        "messages": ("messages", {"holder.tenant": id_}),
+        "conversations": ("conversation_states", {"owner.tenant": id_}),
+        "requests": ("deliveries", {"outcome.owner.tenant": id_}),
+        "api_keys": ("api_keys", {"tenant": id_}),
+        "addresses": ("addresses", {"tenant": id_}),
+    }
+
+
+def _values(standings: Collection[Standing]) -> list[str]:
+    return sorted(standing.value for standing in standings)
+
+
+async def require_open(database: MongoDatabase, tenants: Collection[TenantId]) -> None:
+    """
+    Raise `TenantErasedError` if one of *tenants* is closed.
+    """
+    wanted = {
+        "_id": {"$in": sorted(tenant.value for tenant in tenants)},
+        "standing": {"$in": _values(CLOSED)},
+    }
+    closed = await database["tenant_states"].find_one(wanted, ["_id"])
+    if closed is not None:
+        raise TenantErasedError(TenantId(closed["_id"]))
+
+
+async def write_state(database: MongoDatabase, state: TenantState, session: Session) -> None:
+    """
+    Write *state*, and close or open its tenant for other commits.
+
+    Raises:
+        RevisionConflictError: It does not succeed the stored one.
+        TenantKeyChangedError: The tenant has other data keys than those that it destroys.
+    """
+    states, id_ = database["tenant_states"], state.tenant.value
+    stored = await read_one(states, {"_id": id_}, TenantState, session)
+    if state.revision != (1 if stored is None else stored.revision + 1):
+        raise RevisionConflictError
+    await states.replace_one({"_id": id_}, to_record(state), upsert=True, session=session)
+    if state.destroys_keys:
+        await _close(database, state, session)
+    elif not state.is_closed and stored is not None and stored.is_closed:
+        await _open(database, id_, session)
+
+
+async def _close(database: MongoDatabase, state: TenantState, session: Session) -> None:
+    keys, id_ = database["tenant_keys"], state.tenant.value
+    record = await keys.find_one({"_id": id_}, ["keys.id"], session=session)
+    stored = [] if record is None else [key["id"] for key in record["keys"]]
+    if set(stored) != set(state.data_keys):
+        raise TenantKeyChangedError
+    # It stays without keys, so that no commit brings a first one.
+    closed: Record = {"$set": {"keys": [], "closed": True}, "$unset": {"active": ""}}
+    await keys.update_one({"_id": id_}, closed, upsert=True, session=session)
+    uses = database.key_uses.closing(id_)
+    await database["key_uses"].bulk_write(uses, session=session)
+
+
+async def _open(database: MongoDatabase, id_: str, session: Session) -> None:
+    await database["tenant_keys"].delete_one({"_id": id_, "closed": True}, session=session)
+    uses = database.key_uses.opening(id_)
+    await database["key_uses"].bulk_write(uses, session=session)

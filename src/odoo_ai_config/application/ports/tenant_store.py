@@ -1,0 +1,67 @@
+"""
+Where tenants stand, and what the hub has of them. `ConfigStore.commit` writes their states.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.tenants import Standing, TenantContents, TenantState
+
+
+class TenantStore(Protocol):
+    """
+    The states of tenants, and the removal of what an erased one leaves.
+
+    Every method raises `StoreUnavailableError` while the store is away.
+    """
+
+    @abstractmethod
+    async def current(self, tenant: TenantId) -> TenantState | None:
+        """
+        The newest state of *tenant*; None if it never had one.
+        """
+
+    @abstractmethod
+    async def standing(self, tenant: TenantId) -> Standing:
+        """
+        Where *tenant* stands, by what this process knows.
+
+        What another process has committed counts after two seconds at the latest.
+        """
+
+    @abstractmethod
+    async def states(
+        self, standings: Collection[Standing], *, after: TenantId | None = None, limit: int = 100
+    ) -> Sequence[TenantState]:
+        """
+        At most *limit* states of tenants with one of *standings*, by their ids, following *after*.
+        """
+
+    @abstractmethod
+    async def contents(self, tenant: TenantId) -> TenantContents:
+        """
+        Count what there is of *tenant*.
+        """
+
+    @abstractmethod
+    async def remove_some(self, tenant: TenantId) -> bool:
+        """
+        Remove a part of *tenant*, in a short step; False if nothing was left.
+
+        Its channels stay, without special numbers, and so does the history of the mapping. Its
+        state and the audit trail stay as they are. Only for a tenant that is closed: otherwise
+        others may write meanwhile.
+        """
+
+    @abstractmethod
+    async def scrub(self, *, large: bool) -> bool:
+        """
+        Clean the files of the store of what was removed; False if that is still to do.
+
+        Some stores stand still for as long as it takes. They do it for a small file only, unless
+        *large*.
+        """

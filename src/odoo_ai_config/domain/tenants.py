@@ -1,0 +1,367 @@
+"""
+Where a tenant stands: served, suspended or erased; and the certificate of its erasure.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from datetime import datetime
+from typing import Final
+
+from attrs import asdict, evolve, field, fields, frozen
+
+from odoo_ai_config.domain.errors import DomainError, InvalidValueError
+from odoo_ai_config.domain.identifiers import HUB, TenantId
+from odoo_ai_config.domain.json_types import JsonObject, is_storable
+
+LONGEST_REASON: Final = 500
+ALGORITHM: Final = "Ed25519"
+_FORMAT: Final = 1
+
+
+class Standing(enum.Enum):
+    """
+    Where a tenant stands. The values are public.
+    """
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    ERASING = "erasing"
+    ERASED = "erased"
+
+
+# Nothing new may be written for a tenant that stands here.
+CLOSED: Final = frozenset({Standing.ERASING, Standing.ERASED})
+
+
+@frozen
+class TenantSuspendedError(DomainError):
+    """
+    The tenant is suspended: nothing of it is served until its suspension ends.
+    """
+
+    tenant: TenantId
+
+
+@frozen
+class TenantErasedError(DomainError):
+    """
+    The tenant is being erased or was erased, and an operator has not reopened it.
+    """
+
+    tenant: TenantId
+
+
+@frozen
+class TenantContents:
+    """
+    How much the hub has of a tenant, by kind.
+
+    Args:
+        revisions: All versions of its documents.
+        credentials: Sealed values of its documents; the texts of messages are counted with those.
+        channels: Channels that it has, inactive ones included.
+        requests: Records of requests with an idempotency key.
+    """
+
+    documents: int = 0
+    revisions: int = 0
+    credentials: int = 0
+    channels: int = 0
+    collections: int = 0
+    items: int = 0
+    messages: int = 0
+    conversations: int = 0
+    requests: int = 0
+    api_keys: int = 0
+    addresses: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """
+        The numbers by their names.
+        """
+        return asdict(self)
+
+
+KINDS: Final = tuple(attribute.name for attribute in fields(TenantContents))
+
+
+def require_served(tenant: TenantId, standing: Standing) -> None:
+    """
+    Refuse to serve anything of *tenant* unless it is active.
+
+    Raises:
+        TenantSuspendedError, TenantErasedError: It is not.
+    """
+    if standing in CLOSED:
+        raise TenantErasedError(tenant)
+    if standing is not Standing.ACTIVE:
+        raise TenantSuspendedError(tenant)
+
+
+@frozen
+class TenantState:
+    """
+    Where a tenant stands, since when and by whom. A tenant without a state is active.
+
+    Args:
+        revision: Counts the states of the tenant, from 1.
+        since: When it came to stand there.
+        by: Id of the API key that asked for it, or the name of a program.
+        data_keys: Of an erasure: the ids of the data keys that were destroyed.
+        contents: Of an erasure: what there was to remove; None before it was counted.
+        certificate: Of a finished erasure: its certificate, as `Certificate.text`.
+    """
+
+    tenant: TenantId
+    revision: int
+    standing: Standing
+    since: datetime
+    by: str
+    reason: str | None = None
+    data_keys: tuple[str, ...] = ()
+    contents: TenantContents | None = None
+    certificate: str | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """
+        Whether nothing new may be written for the tenant.
+        """
+        return self.standing in CLOSED
+
+    @property
+    def destroys_keys(self) -> bool:
+        """
+        Whether the data keys of the tenant are destroyed with its commit.
+        """
+        return self.standing is Standing.ERASING and self.contents is None
+
+
+def standing_of(state: TenantState | None) -> Standing:
+    """
+    Where a tenant with *state* stands.
+    """
+    return Standing.ACTIVE if state is None else state.standing
+
+
+@frozen
+class Wish:
+    """
+    Who wants another standing for a tenant, when, and why.
+    """
+
+    tenant: TenantId = field()
+    by: str
+    at: datetime
+    reason: str | None = field(default=None)
+
+    @tenant.validator
+    def _check_tenant(self, _attribute: object, value: TenantId) -> None:
+        if value == HUB:
+            raise InvalidValueError("account_id", "account_id")
+
+    @reason.validator
+    def _check_reason(self, _attribute: object, value: str | None) -> None:
+        if value is not None and not (0 < len(value) <= LONGEST_REASON and is_storable(value)):
+            raise InvalidValueError("reason", "reason")
+
+    def granted(self, current: TenantState | None, standing: Standing) -> TenantState:
+        """
+        The state that follows *current*.
+        """
+        revision = 1 if current is None else current.revision + 1
+        return TenantState(self.tenant, revision, standing, self.at, self.by, self.reason)
+
+
+def suspended(current: TenantState | None, wish: Wish) -> TenantState | None:
+    """
+    The state of a suspended tenant; None if it is suspended already.
+
+    Raises:
+        TenantErasedError: It is erased.
+    """
+    return _moved(current, wish, Standing.SUSPENDED)
+
+
+def resumed(current: TenantState | None, wish: Wish) -> TenantState | None:
+    """
+    The state of a tenant whose suspension ends; None if it is active.
+
+    Raises:
+        TenantErasedError: It is erased.
+    """
+    return _moved(current, wish, Standing.ACTIVE)
+
+
+def _moved(current: TenantState | None, wish: Wish, standing: Standing) -> TenantState | None:
+    before = standing_of(current)
+    if before in CLOSED:
+        raise TenantErasedError(wish.tenant)
+    return None if before is standing else wish.granted(current, standing)
+
+
+def erasing(
+    current: TenantState | None, wish: Wish, data_keys: tuple[str, ...]
+) -> TenantState | None:
+    """
+    The state with which the erasure begins; None if it has begun or is done.
+    """
+    if standing_of(current) in CLOSED:
+        return None
+    return evolve(wish.granted(current, Standing.ERASING), data_keys=data_keys)
+
+
+def counted(current: TenantState, contents: TenantContents) -> TenantState:
+    """
+    The state of an erasure that knows what there is to remove.
+    """
+    return evolve(current, revision=current.revision + 1, contents=contents)
+
+
+def erased(current: TenantState, certificate: Certificate) -> TenantState:
+    """
+    The state of a tenant of which nothing is left.
+    """
+    return evolve(
+        current,
+        revision=current.revision + 1,
+        standing=Standing.ERASED,
+        certificate=certificate.text,
+    )
+
+
+def reopened(current: TenantState | None, wish: Wish) -> TenantState | None:
+    """
+    The state of an erased tenant that may be written again; None if it is not erased.
+
+    Raises:
+        TenantErasedError: Its erasure is not finished.
+    """
+    before = standing_of(current)
+    if before is Standing.ERASING:
+        raise TenantErasedError(wish.tenant)
+    if before is not Standing.ERASED:
+        return None
+    return wish.granted(current, Standing.ACTIVE)
+
+
+def require_confirmed(tenant: TenantId, confirmation: str | None) -> None:
+    """
+    Refuse an erasure that does not repeat the id of its tenant.
+
+    Raises:
+        InvalidValueError: *confirmation* is something else.
+    """
+    if confirmation != tenant.value:
+        raise InvalidValueError("confirm", "confirmation")
+
+
+@frozen
+class Signature:
+    """
+    An Ed25519 signature.
+
+    Args:
+        key_id: The name of the public key: its fingerprint.
+        public_key: The 32 bytes that check it.
+    """
+
+    key_id: str
+    public_key: bytes
+    value: bytes
+
+
+class CertificateInvalidError(DomainError):
+    """
+    The certificate was changed, or another key signed it.
+    """
+
+
+class CertificateNotFoundError(DomainError):
+    """
+    The tenant has no certificate: it was not erased, or its erasure goes on.
+    """
+
+
+@frozen
+class Certificate:
+    """
+    What was erased, when, by whom and why; signed by the key ring of the hub.
+    """
+
+    statement: JsonObject
+    signature: Signature
+
+    @property
+    def text(self) -> str:
+        """
+        The certificate as it is stored and handed out.
+        """
+        signature = self.signature
+        document = {
+            "certificate": self.statement,
+            "signature": {
+                "algorithm": ALGORITHM,
+                "key_id": signature.key_id,
+                "public_key": b64encode(signature.public_key).decode(),
+                "value": b64encode(signature.value).decode(),
+            },
+        }
+        return json.dumps(document, ensure_ascii=False, indent=2)
+
+    @classmethod
+    def from_text(cls, text: str) -> Certificate:
+        """
+        Read what `text` says.
+
+        Raises:
+            InvalidValueError: It is no certificate.
+        """
+        try:
+            document = json.loads(text)
+            statement, signed = document["certificate"], document["signature"]
+            if not isinstance(statement, dict) or signed["algorithm"] != ALGORITHM:
+                raise InvalidValueError("certificate", "certificate")
+            signature = Signature(
+                str(signed["key_id"]),
+                b64decode(signed["public_key"], validate=True),
+                b64decode(signed["value"], validate=True),
+            )
+        except (ValueError, TypeError, KeyError, NotBase64, RecursionError):
+            raise InvalidValueError("certificate", "certificate") from None
+        return cls(statement, signature)
+
+
+def signed_bytes(statement: JsonObject) -> bytes:
+    """
+    What is signed of a certificate: JSON with sorted names and no spaces, in UTF-8.
+    """
+    return json.dumps(
+        statement, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ).encode()
+
+
+def statement_of(state: TenantState, *, at: datetime, scrubbed: bool) -> JsonObject:
+    """
+    What the certificate of an erasure says that ends at *at*.
+
+    *scrubbed*: whether the files of the store have no trace of what was removed, either.
+    """
+    contents = TenantContents() if state.contents is None else state.contents
+    return {
+        "format": _FORMAT,
+        "kind": "tenant_erasure",
+        "tenant": state.tenant.value,
+        "begun_at": state.since.isoformat(),
+        "erased_at": at.isoformat(),
+        "by": state.by,
+        "reason": state.reason,
+        "destroyed_data_keys": list(state.data_keys),
+        "removed": {**contents.counts},
+        "scrubbed": scrubbed,
+    }

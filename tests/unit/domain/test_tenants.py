@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.conversations.state import Seen
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.identifiers import HUB, TenantId
+from odoo_ai_config.domain.tenants import (
+    CLOSED,
+    Certificate,
+    Signature,
+    Standing,
+    TenantContents,
+    TenantErasedError,
+    TenantState,
+    TenantSuspendedError,
+    Wish,
+    counted,
+    erased,
+    erasing,
+    reopened,
+    require_confirmed,
+    require_served,
+    resumed,
+    signed_bytes,
+    standing_of,
+    statement_of,
+    suspended,
+)
+from tests.contract.samples import (
+    AT,
+    DAY,
+    address,
+    api_key,
+    everything,
+    message,
+    owner,
+    sighting,
+    tenant_key,
+)
+
+ACME = TenantId("acme")
+WISH = Wish(ACME, "operator", AT, "contract ended")
+SIGNATURE = Signature("k1", b"p" * 32, b"v" * 64)
+
+SIGNED = (
+    '{"certificate": {}, "signature": '
+    '{"algorithm": "Ed25519", "key_id": "k", "public_key": KEY, "value": ""}}'
+)
+
+
+def state(standing: Standing, revision: int = 3) -> TenantState:
+    return TenantState(ACME, revision, standing, AT - DAY, "somebody")
+
+
+def test_tenant_without_a_state_is_active() -> None:
+    assert standing_of(None) is Standing.ACTIVE
+    require_served(ACME, Standing.ACTIVE)
+
+
+def test_only_an_active_tenant_is_served() -> None:
+    with pytest.raises(TenantSuspendedError):
+        require_served(ACME, Standing.SUSPENDED)
+    for standing in CLOSED:
+        with pytest.raises(TenantErasedError):
+            require_served(ACME, standing)
+
+
+def test_suspension_begins_and_ends_once() -> None:
+    first = suspended(None, WISH)
+    assert first == TenantState(
+        ACME, 1, Standing.SUSPENDED, AT, "operator", reason="contract ended"
+    )
+    assert suspended(first, WISH) is None
+    second = resumed(first, WISH)
+    assert second == evolve(first, revision=2, standing=Standing.ACTIVE)
+    assert resumed(second, WISH) is None
+    assert resumed(None, WISH) is None
+
+
+@pytest.mark.parametrize("standing", [Standing.ERASING, Standing.ERASED])
+def test_erased_tenant_is_neither_suspended_nor_resumed(standing: Standing) -> None:
+    for move in (suspended, resumed):
+        with pytest.raises(TenantErasedError):
+            move(state(standing), WISH)
+
+
+def test_erasure_goes_step_by_step() -> None:
+    begun = erasing(state(Standing.SUSPENDED), WISH, ("k1", "k2"))
+    assert begun is not None
+    assert (begun.revision, begun.standing, begun.data_keys) == (4, Standing.ERASING, ("k1", "k2"))
+    assert (begun.by, begun.reason, begun.since) == ("operator", "contract ended", AT)
+    assert begun.is_closed
+    assert begun.destroys_keys
+    assert erasing(begun, WISH, ()) is None
+    knows = counted(begun, TenantContents(documents=3))
+    assert not knows.destroys_keys
+    done = erased(knows, Certificate({"a": 1}, SIGNATURE))
+    assert (done.revision, done.standing) == (6, Standing.ERASED)
+    assert done.is_closed
+    assert done.contents == TenantContents(documents=3)
+    assert done.data_keys == ("k1", "k2")
+
+
+def test_only_a_finished_erasure_is_reopened() -> None:
+    with pytest.raises(TenantErasedError):
+        reopened(state(Standing.ERASING), WISH)
+    for standing in (Standing.ACTIVE, Standing.SUSPENDED):
+        assert reopened(state(standing), WISH) is None
+    assert reopened(None, WISH) is None
+    again = reopened(evolve(state(Standing.ERASED), certificate="{}"), WISH)
+    assert again == TenantState(ACME, 4, Standing.ACTIVE, AT, "operator", "contract ended")
+
+
+def test_the_hub_itself_stays() -> None:
+    with pytest.raises(InvalidValueError):
+        Wish(HUB, "operator", AT)
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 501, "null\x00"])
+def test_reason_can_be_stored_and_read(reason: str) -> None:
+    with pytest.raises(InvalidValueError):
+        Wish(ACME, "operator", AT, reason)
+
+
+@pytest.mark.parametrize("confirmation", [None, "", "ACME", "acme "])
+def test_erasure_is_confirmed_by_the_id(confirmation: str | None) -> None:
+    require_confirmed(ACME, "acme")
+    with pytest.raises(InvalidValueError):
+        require_confirmed(ACME, confirmation)
+
+
+def test_statement_says_what_was_erased_by_whom_and_why() -> None:
+    begun = erasing(None, WISH, ("k1",))
+    assert begun is not None
+    statement = statement_of(
+        counted(begun, TenantContents(messages=7)), at=AT + timedelta(hours=1), scrubbed=True
+    )
+    assert statement["tenant"] == "acme"
+    assert statement["by"] == "operator"
+    assert statement["reason"] == "contract ended"
+    assert statement["begun_at"] == "2060-02-29T23:59:59.123457+00:00"
+    assert statement["erased_at"] == "2060-03-01T00:59:59.123457+00:00"
+    assert statement["destroyed_data_keys"] == ["k1"]
+    assert statement["removed"] == TenantContents(messages=7).counts
+    assert statement_of(begun, at=AT, scrubbed=False)["removed"] == TenantContents().counts
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), max_size=5),
+        st.one_of(st.integers(), st.text(st.characters(codec="utf-8"), max_size=5)),
+        max_size=4,
+    )
+)
+def test_certificate_is_read_back(statement: dict[str, int | str]) -> None:
+    certificate = Certificate({**statement}, SIGNATURE)
+    read = Certificate.from_text(certificate.text)
+    assert read == certificate
+    assert signed_bytes(read.statement) == signed_bytes(dict(reversed(statement.items())))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100_000,
+        "{}",
+        '{"certificate": [], "signature": {"algorithm": "Ed25519"}}',
+        '{"certificate": {}, "signature": {"algorithm": "none"}}',
+        '{"certificate": {}, "signature": {"algorithm": "Ed25519", "key_id": "k"}}',
+        SIGNED.replace("KEY", '"?"'),
+        SIGNED.replace("KEY", "1"),
+    ],
+)
+def test_text_that_is_no_certificate_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValueError):
+        Certificate.from_text(text)
+
+
+def test_changeset_knows_for_whom_it_brings_something() -> None:
+    assert everything().tenants == {ACME}
+    assert Changeset(new_tenant_key=tenant_key()).tenants == {ACME}
+    pause = Changeset(sightings=(sighting(seen=Seen(owner=owner())),))
+    assert pause.tenants == {ACME}
+
+
+def test_what_is_there_already_brings_nothing() -> None:
+    moved = evolve(message("message-1"), revision=2)
+    for changeset in (
+        Changeset(),
+        Changeset(messages=(moved,), sightings=(sighting(seen=Seen(owner=owner())),)),
+        Changeset(sightings=(sighting(),)),
+        Changeset(api_keys=(api_key(tenant="acme").revoked(AT), api_key())),
+        Changeset(addresses=(address().revoked(AT, "operator"),)),
+    ):
+        assert changeset.tenants == frozenset()
+
+
+def test_state_may_come_with_what_belongs_to_its_tenant() -> None:
+    begun = erasing(None, WISH, ())
+    assert begun is not None
+    assert evolve(everything(), tenant_states=(begun,)).tenants == frozenset()

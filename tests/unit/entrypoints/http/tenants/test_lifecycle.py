@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from odoo_ai_config.domain.access import Scope
+from tests.unit.entrypoints.http.web_hub import WebHub, fixture
+
+TENANT = "/v1/tenants/123456"
+CONFIG = "/configs/123456/default/config"
+
+
+async def problem(web: WebHub, method: str, path: str) -> tuple[int, str]:
+    answer = await web.ask(method, path)
+    return answer.status, (await answer.json())["code"]
+
+
+async def erased(web: WebHub, query: str = "confirm=123456") -> Any:
+    answer = await web.ask("DELETE", f"{TENANT}?{query}")
+    assert answer.status == 200, await answer.text()
+    assert answer.headers["Cache-Control"] == "no-store"
+    return await answer.json()
+
+
+@pytest.fixture
+async def web(web: WebHub) -> WebHub:
+    await web.send(fixture("credentials_flat"))
+    return web
+
+
+async def test_suspended_tenant_is_not_served(web: WebHub) -> None:
+    answer = await web.ask("POST", f"{TENANT}/suspension?reason=n%C3%A3o+pagou")
+    shown = await answer.json()
+    assert (shown["standing"], shown["reason"]) == ("suspended", "não pagou")
+    assert shown["by"] == web.key.split("_")[1]
+    assert await problem(web, "GET", CONFIG) == (409, "tenant_suspended")
+    listed = await (await web.get("/v1/tenants")).json()
+    assert [one["standing"] for one in listed["tenants"]] == ["suspended"]
+    changed = fixture("credentials_flat") | {"name": "Outro"}
+    assert (await web.send(changed)).status == 200
+    assert (await (await web.ask("DELETE", f"{TENANT}/suspension")).json())["standing"] == "active"
+    assert (await web.get(CONFIG)).status == 200
+
+
+async def test_standing_of_any_tenant_can_be_read(web: WebHub) -> None:
+    bound = web.with_key(await web.new_key(Scope.CONFIG_READ, tenant="123456"))
+    shown = await (await bound.get(f"{TENANT}/standing")).json()
+    assert shown == {
+        "tenant_id": "123456",
+        "standing": "active",
+        "since": None,
+        "by": None,
+        "reason": None,
+    }
+    assert (await bound.get("/v1/tenants/other/standing")).status == 403
+
+
+async def test_dry_run_counts(web: WebHub) -> None:
+    planned = await erased(web, "dry_run=1")
+    assert (planned["dry_run"], planned["erased"]) == (True, False)
+    assert planned["removed"]["documents"] == 2
+    assert (await web.get(CONFIG)).status == 200
+
+
+async def test_erased_tenant_is_gone_until_it_is_reopened(web: WebHub) -> None:
+    shown = await erased(web, "confirm=123456&reason=left&large=1")
+    assert (shown["dry_run"], shown["erased"], shown["removed"]["credentials"]) == (False, True, 1)
+    for path in (CONFIG, TENANT, f"{TENANT}/channels"):
+        assert await problem(web, "GET", path) == (410, "tenant_erased")
+    refused = await web.send(fixture("credentials_flat"))
+    assert (refused.status, (await refused.json())["code"]) == (410, "tenant_erased")
+    assert "foi apagado do hub" in (await refused.json())["detail"]
+    assert await problem(web, "POST", f"{TENANT}/suspension") == (410, "tenant_erased")
+    reopened = await (await web.ask("POST", f"{TENANT}/reopening?reason=back")).json()
+    assert (reopened["standing"], reopened["reason"]) == ("active", "back")
+    assert (await web.send(fixture("credentials_flat"))).status == 200
+    assert (await web.get(CONFIG)).status == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["", "confirm=", "confirm=12345", "confirm=123456&reason=" + "x" * 501]
+)
+async def test_erasure_that_is_not_confirmed_is_refused(web: WebHub, query: str) -> None:
+    answer = await web.ask("DELETE", f"{TENANT}?{query}")
+    assert answer.status == 422
+    assert (await web.get(CONFIG)).status == 200
+
+
+async def test_certificate_is_verified_with_the_published_key(web: WebHub) -> None:
+    assert await problem(web, "GET", f"{TENANT}/certificate") == (404, "certificate_not_found")
+    await erased(web)
+    answer = await web.get(f"{TENANT}/certificate")
+    certificate = json.loads(await answer.text())
+    assert certificate["certificate"]["tenant"] == "123456"
+    assert certificate["certificate"]["scrubbed"] is True
+    anonymous = await web.client.get("/v1/certificates/keys")
+    (key,) = (await anonymous.json())["keys"]
+    assert key["public_key"] == certificate["signature"]["public_key"]
+    verified = web.services.read_standing.verify(await answer.text())
+    assert verified.statement == certificate["certificate"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", f"{TENANT}/suspension"),
+        ("DELETE", f"{TENANT}/suspension"),
+        ("DELETE", f"{TENANT}?confirm=123456"),
+        ("DELETE", f"{TENANT}?dry_run=1"),
+        ("POST", f"{TENANT}/reopening"),
+        ("GET", f"{TENANT}/certificate"),
+    ],
+)
+async def test_only_an_admin_may(web: WebHub, method: str, path: str) -> None:
+    writer = web.with_key(await web.new_key(Scope.CONFIG_WRITE, Scope.CONFIG_READ))
+    assert await problem(writer, method, path) == (403, "scope_missing")
+
+
+async def test_unknown_tenant_is_not_found(web: WebHub) -> None:
+    missing = (404, "tenant_not_found")
+    assert await problem(web, "DELETE", "/v1/tenants/nobody?confirm=nobody") == missing
+    assert await problem(web, "POST", "/v1/tenants/nobody/suspension") == missing
+    hub = "/v1/tenants/odoo-ai-config?confirm=odoo-ai-config"
+    assert await problem(web, "DELETE", hub) == (422, "invalid_value")
