@@ -100,7 +100,7 @@ class Writes:
             Sealer(stores.secrets, MemorySecretVault()), yaml, MemoryOldCipher()
         )
         rules = rules_over(stores.config)
-        documents = DocumentWriter(stores.config, rules, clock)
+        documents = DocumentWriter(stores.config, stores.standings, rules, clock)
         self._publish = PublishDocument(documents, writer, yaml)
         self._patch = PatchDocument(documents, writer)
         self._roll_back = RollBackDocument(documents, writer)

@@ -102,7 +102,9 @@ class EventOrderContract(StoreContract):
     async def test_newest_credentials_stay(self, stores: Stores, events: list[int]) -> None:
         where, writer = a_tenant(), writer_over(stores)
         rules = rules_over(stores.config)
-        sync = SyncCredentials(stores.config, writer, rules, JsonYamlCodec(), ManualClock(AT))
+        sync = SyncCredentials(
+            stores.config, stores.standings, writer, rules, JsonYamlCodec(), ManualClock(AT)
+        )
 
         async def send(number: int, at: timedelta | None) -> Outcome:
             said = CredentialsSync(
@@ -129,8 +131,10 @@ class EventOrderContract(StoreContract):
     @settings(max_examples=25, suppress_health_check=SHARED)
     async def test_newest_description_stays(self, stores: Stores, events: list[int]) -> None:
         where, writer, clock = a_tenant(), writer_over(stores), ManualClock(AT)
-        sync = SyncCompanyMetadata(stores.config, writer, clock)
-        documents = DocumentWriter(stores.config, rules_over(stores.config), clock)
+        sync = SyncCompanyMetadata(stores.config, stores.standings, writer, clock)
+        documents = DocumentWriter(
+            stores.config, stores.standings, rules_over(stores.config), clock
+        )
         publish = PublishDocument(documents, writer, JsonYamlCodec())
         place = where.document(METADATA)
 
@@ -153,7 +157,7 @@ class EventOrderContract(StoreContract):
     async def test_newest_mapping_stays(self, stores: Stores, events: list[int]) -> None:
         where = a_tenant()
         key = ChannelKey(ChatwootId(str(next(TENANTS))))
-        sync = SyncMapping(stores.config, stores.channels, ManualClock(AT))
+        sync = SyncMapping(stores.config, stores.channels, stores.standings, ManualClock(AT))
 
         async def send(number: int, at: timedelta | None) -> Outcome:
             said = ChannelMapping(key, where, sequence=number, active=number % 2 == 0)
@@ -223,7 +227,7 @@ class EventOrderContract(StoreContract):
 
     async def test_time_in_the_future_counts_as_now(self, stores: Stores) -> None:
         where, clock = a_tenant(), ManualClock(AT)
-        sync = SyncCompanyMetadata(stores.config, writer_over(stores), clock)
+        sync = SyncCompanyMetadata(stores.config, stores.standings, writer_over(stores), clock)
 
         async def send(name: str, at: datetime) -> Outcome:
             said = CompanyMetadataSync(where, {"name": name})

@@ -157,6 +157,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "audit.entry": lambda stores: stores.audit.entry(AuditId("1")),
     "tenants.current": lambda stores: stores.tenants.current(ACME),
     "tenants.standing": lambda stores: stores.tenants.standing(ACME),
+    "tenants.place": lambda stores: stores.tenants.place(owner()),
     "tenants.states": lambda stores: stores.tenants.states(set(Standing)),
     "tenants.contents": lambda stores: stores.tenants.contents(ACME),
     "tenants.remove_some": lambda stores: stores.tenants.remove_some(ACME),

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
 from odoo_ai_config.application.channels.simulation import SimulateMapping
 from odoo_ai_config.application.ports.config_store import ConfigStore
-from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import (
     ChannelEnd,
@@ -102,7 +101,7 @@ class MappingFormContract(StoreContract):
         caller = evolve(ANYBODY, tenant=ended.owner.tenant) if bound else ANYBODY
         simulate = SimulateMapping(stores.config, stores.channels, ManualClock(AT))
         simulated = await simulate(ended, caller=caller)
-        sync = SyncMapping(stores.config, stores.channels, ManualClock(AT))
+        sync = SyncMapping(stores.config, stores.channels, stores.standings, ManualClock(AT))
         outcome = await sync(ended, caller=caller)
         assert (simulated.changed, simulated.notices) == (outcome.changed, outcome.notices)
         after = [revision.mapping for revision in await stores.channels.mappings()]
@@ -245,8 +244,6 @@ async def stored(stores: Stores, table: list[ChannelMapping]) -> list[MappingRev
 
 
 async def as_json(stores: Stores) -> JsonObject:
-    sections = await ReadMapping(stores.channels, Standings(stores.tenants, stores.channels))(
-        caller=ANYBODY
-    )
+    sections = await ReadMapping(stores.channels, stores.standings)(caller=ANYBODY)
     read: JsonObject = json.loads(json_bytes(mapping_object(sections)))
     return read

@@ -21,6 +21,7 @@ from odoo_ai_config.application.ports.conversation_store import ConversationStor
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.tenant_store import TenantStore
+from odoo_ai_config.application.standings import Standings
 
 
 @frozen
@@ -35,6 +36,10 @@ class Stores:
     api_keys: ApiKeyStore
     audit: AuditLog
     tenants: TenantStore
+
+    @property
+    def standings(self) -> Standings:
+        return Standings(self.tenants, self.channels)
 
 
 # In this context the driver fails; afterwards it works again.

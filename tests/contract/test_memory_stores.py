@@ -24,6 +24,7 @@ from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.memory_stores import stores_over
 from tests.contract.message_inbox_contract import MessageInboxContract
+from tests.contract.moving_contract import MovingContract
 from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
@@ -110,6 +111,9 @@ class TestMemoryAuditLog(InMemory, AuditLogContract): ...
 
 
 class TestMemoryTenantStore(InMemory, TenantStoreContract): ...
+
+
+class TestMemoryMoving(InMemory, MovingContract): ...
 
 
 class TestMemorySecretStore(InMemory, SecretStoreContract): ...

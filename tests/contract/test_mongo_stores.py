@@ -26,6 +26,7 @@ from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.message_inbox_contract import MessageInboxContract
 from tests.contract.mongo_stores import stores_over
+from tests.contract.moving_contract import MovingContract
 from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
@@ -134,6 +135,9 @@ class TestMongoAuditLog(InMongo, AuditLogContract): ...
 
 
 class TestMongoTenantStore(InMongo, TenantStoreContract): ...
+
+
+class TestMongoMoving(InMongo, MovingContract): ...
 
 
 class TestMongoSecretStore(InMongo, SecretStoreContract): ...

@@ -25,6 +25,7 @@ from tests.contract.failure_contract import FailureContract
 from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.message_inbox_contract import MessageInboxContract
+from tests.contract.moving_contract import MovingContract
 from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
@@ -116,6 +117,9 @@ class TestSqliteAuditLog(InSqlite, AuditLogContract): ...
 
 
 class TestSqliteTenantStore(InSqlite, TenantStoreContract): ...
+
+
+class TestSqliteMoving(InSqlite, MovingContract): ...
 
 
 class TestSqliteSecretStore(InSqlite, SecretStoreContract): ...

@@ -93,7 +93,7 @@ class CrewLookup:
         """
         if destination is None:
             raise CrewNotFoundError
-        own = destination.owner
+        own = await self.standings.place(destination.owner)
         owners = (own, TenantArea(own.tenant, BusinessArea()))
         current = await self.store.current([owner.document(CREWS) for owner in owners])
         for owner in owners:
@@ -127,6 +127,7 @@ class CrewLookup:
         An area without a ``crews`` document, or with a faulty one, has the default rules: the
         delivery finds out that no crew can be asked.
         """
+        owner = await self.standings.place(owner)
         owners = (owner, TenantArea(owner.tenant, BusinessArea()))
         metadata, pauses = owner.document(METADATA), pauses_place(owner.tenant).document(PAUSES)
         keys = [owner.document(CREWS) for owner in owners]

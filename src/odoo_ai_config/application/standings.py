@@ -4,6 +4,7 @@ Whether anything of a tenant may be served.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import frozen
@@ -11,10 +12,17 @@ from attrs import frozen
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.channels.mapping import ChannelKey
+from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route, Rule
-from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.tenants import CLOSED, Standing, require_served
+from odoo_ai_config.domain.documents.revisions import Revision
+from odoo_ai_config.domain.identifiers import TenantArea, TenantId
+from odoo_ai_config.domain.tenants import (
+    CLOSED,
+    AreaMovedError,
+    Standing,
+    place_in,
+    require_served,
+)
 
 # Neither the channel nor the account belongs to somebody.
 _OF_NOBODY: Final = frozenset({Rule.FALLBACK, Rule.UNRESOLVED})
@@ -37,6 +45,57 @@ class Standings:
             TenantSuspendedError, TenantErasedError: It is not.
         """
         require_served(tenant, await self.tenants.standing(tenant))
+
+    async def place(self, area: TenantArea) -> TenantArea:
+        """
+        Where *area* is, if it has moved; otherwise itself.
+        """
+        return await self.tenants.place(area)
+
+    async def require_served_at(self, area: TenantArea) -> None:
+        """
+        Refuse to serve anything of *area* unless its tenant is active and the area is there.
+
+        Raises:
+            TenantSuspendedError, TenantErasedError: The tenant is not active.
+            AreaMovedError: It has moved.
+        """
+        await self.require_served(area.tenant)
+        place = await self.tenants.place(area)
+        if place != area:
+            raise AreaMovedError(place)
+
+    async def require_written_at(
+        self, area: TenantArea, newest: Iterable[Revision | None]
+    ) -> None:
+        """
+        Refuse to write into *area* if it has moved.
+
+        Args:
+            area: Where to write.
+            newest: The newest revisions of its documents that the write follows on. A move
+                deletes them: what this process remembers need not be exact if one is living.
+
+        Raises:
+            AreaMovedError: It has moved.
+        """
+        place = await self.tenants.place(area)
+        if place == area and not any(one is not None and not one.deleted for one in newest):
+            state = await self.tenants.current(area.tenant)
+            if state is not None:
+                place = TenantArea(area.tenant, place_in(state.moves, area.domain))
+        if place != area:
+            raise AreaMovedError(place)
+
+    async def require_mapped_at(self, owner: TenantArea, current: MappingRevision | None) -> None:
+        """
+        Refuse to give *owner* a channel if it has moved, unless the channel is its *current* one.
+
+        Raises:
+            AreaMovedError: It has moved.
+        """
+        if current is None or current.mapping.owner != owner:
+            await self.require_written_at(owner, ())
 
     async def require_caller_served(self, caller: ApiKey) -> None:
         """

@@ -107,6 +107,7 @@ class AuditAction(enum.Enum):
     ERASURE_BEGUN = "erasure_begun"
     TENANT_ERASED = "tenant_erased"
     TENANT_REOPENED = "tenant_reopened"
+    AREA_MOVED = "area_moved"
 
 
 @frozen

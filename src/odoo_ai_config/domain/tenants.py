@@ -8,13 +8,14 @@ import enum
 import json
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from attrs import asdict, evolve, field, fields, frozen
 
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
-from odoo_ai_config.domain.identifiers import HUB, TenantId
+from odoo_ai_config.domain.identifiers import HUB, BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject, is_storable
 
 LONGEST_REASON: Final = 500
@@ -53,6 +54,24 @@ class TenantErasedError(DomainError):
     """
 
     tenant: TenantId
+
+
+@frozen
+class AreaMovedError(DomainError):
+    """
+    The business area has moved to another one of its tenant.
+
+    Args:
+        place: Where it is now.
+    """
+
+    place: TenantArea
+
+
+class AreaInUseError(DomainError):
+    """
+    The business area has documents already, so that no other one can move there.
+    """
 
 
 @frozen
@@ -104,6 +123,16 @@ def require_served(tenant: TenantId, standing: Standing) -> None:
 
 
 @frozen
+class AreaMove:
+    """
+    That a business area has moved: *source* is empty and names *target*.
+    """
+
+    source: BusinessArea
+    target: BusinessArea
+
+
+@frozen
 class TenantState:
     """
     Where a tenant stands, since when and by whom. A tenant without a state is active.
@@ -115,6 +144,8 @@ class TenantState:
         data_keys: Of an erasure: the ids of the data keys that were destroyed.
         contents: Of an erasure: what there was to remove; None before it was counted.
         certificate: Of a finished erasure: its certificate, as `Certificate.text`.
+        moves: The business areas that have moved, at most one for each source. No target of one
+            is a source of another.
     """
 
     tenant: TenantId
@@ -126,6 +157,7 @@ class TenantState:
     data_keys: tuple[str, ...] = ()
     contents: TenantContents | None = None
     certificate: str | None = None
+    moves: tuple[AreaMove, ...] = ()
 
     @property
     def is_closed(self) -> bool:
@@ -140,6 +172,16 @@ class TenantState:
         Whether the data keys of the tenant are destroyed with its commit.
         """
         return self.standing is Standing.ERASING and self.contents is None
+
+
+@frozen
+class Remembered:
+    """
+    What a process keeps in memory of a tenant that is not active, or whose areas have moved.
+    """
+
+    standing: Standing = Standing.ACTIVE
+    moves: tuple[AreaMove, ...] = ()
 
 
 def standing_of(state: TenantState | None) -> Standing:
@@ -175,7 +217,45 @@ class Wish:
         The state that follows *current*.
         """
         revision = 1 if current is None else current.revision + 1
-        return TenantState(self.tenant, revision, standing, self.at, self.by, self.reason)
+        moves = () if current is None or standing in CLOSED else current.moves
+        return TenantState(
+            self.tenant, revision, standing, self.at, self.by, self.reason, moves=moves
+        )
+
+
+def place_in(moves: Iterable[AreaMove], area: BusinessArea) -> BusinessArea:
+    """
+    Where *area* is after *moves*.
+    """
+    return next((move.target for move in moves if move.source == area), area)
+
+
+def relocated(current: TenantState | None, wish: Wish, move: AreaMove) -> TenantState:
+    """
+    The state of a tenant whose area has moved.
+
+    Earlier moves to its source lead to its target now; one of the target itself is over.
+
+    Raises:
+        InvalidValueError: Source and target are the same.
+        TenantErasedError: The tenant is erased.
+    """
+    if move.source == move.target:
+        raise InvalidValueError("to", "other_domain")
+    standing = standing_of(current)
+    if standing in CLOSED:
+        raise TenantErasedError(wish.tenant)
+    before = () if current is None else current.moves
+    moves = [
+        AreaMove(one.source, place_in((move,), one.target))
+        for one in before
+        if one.source not in {move.source, move.target}
+    ]
+    granted = wish.granted(current, standing)
+    if current is not None:
+        # It stands where it stood.
+        granted = evolve(granted, since=current.since, by=current.by, reason=current.reason)
+    return evolve(granted, moves=(*moves, move))
 
 
 def suspended(current: TenantState | None, wish: Wish) -> TenantState | None:

@@ -21,6 +21,7 @@ from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.messages.intake import Receipt
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.persons import PersonPage, Presence
+from odoo_ai_config.application.moving import AreaPlan
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.reconciliation import Reconciliation
@@ -401,6 +402,32 @@ class Hub:
             StoreUnusableError: It is revoked, but the list beside the store cannot be written.
         """
         return await self.services.revoke_address(address_id, caller=self.caller)
+
+    async def move_area(
+        self,
+        tenant: str,
+        from_domain: str,
+        to_domain: str,
+        *,
+        reason: str | None = None,
+        dry_run: bool = False,
+    ) -> AreaPlan:
+        """
+        Move a business area to another name, with its history, credentials and channels.
+
+        With *dry_run* nothing is changed: the plan says what would be.
+
+        Raises:
+            DocumentNotFoundError: The area has no document.
+            AreaInUseError: The other one has documents.
+        """
+        return await self.services.move_area(
+            _owner(tenant, from_domain),
+            _owner(tenant, to_domain),
+            caller=self.caller,
+            reason=reason,
+            dry_run=dry_run,
+        )
 
     async def suspend_tenant(self, tenant: str, *, reason: str | None = None) -> None:
         """

@@ -75,6 +75,7 @@ from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.spooling import BringInArrivals, SpoolArrival
 from odoo_ai_config.application.messages.tasks import CrewTasks
 from odoo_ai_config.application.messages.texts import MessageTexts
+from odoo_ai_config.application.moving import MoveArea
 from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
@@ -213,6 +214,7 @@ class Services:
     list_messages: ListMessages
     list_tenants: ListTenants
     name_persons: NamePersons
+    move_area: MoveArea
     open_address: OpenAddress
     patch_document: PatchDocument
     pause_conversation: PauseConversation
@@ -263,11 +265,11 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     secrets, vault, spool = ports.secrets, ports.vault, ports.spool
     sealer = Sealer(secrets, vault)
     retention = RetentionRules(store, policies.retention)
-    documents = DocumentWriter(store, retention, clock)
+    tenants, standings = ports.tenants, Standings(ports.tenants, channels)
+    documents = DocumentWriter(store, standings, retention, clock)
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
     persons = PersonSearch(inbox, channels, texts)
-    tenants, standings = ports.tenants, Standings(ports.tenants, channels)
     crews = CrewLookup(store, standings, sealer, policies.answer_rules)
     writer = StepWriter(store)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
@@ -337,6 +339,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         list_documents=ListDocuments(store, standings),
         list_messages=ListMessages(inbox, standings),
         list_tenants=ListTenants(store, tenants),
+        move_area=MoveArea(store, tenants, channels, ports.addresses, secrets, sealer, clock),
         open_address=OpenAddress(store, ports.addresses, clock),
         patch_document=PatchDocument(documents, credentials),
         pause_conversation=PauseConversation(store, conversations, inbox, clock),
@@ -383,9 +386,11 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         spool_arrival=None if spool is None else SpoolArrival(spool, vault, ports.tokens),
         suspend_tenant=SuspendTenant(store, tenants, clock),
         sync_collection=SyncCollection(store, ports.collections, clock),
-        sync_company_metadata=SyncCompanyMetadata(store, credentials, clock),
-        sync_credentials=SyncCredentials(store, credentials, retention, ports.yaml, clock),
-        sync_mapping=SyncMapping(store, channels, clock),
+        sync_company_metadata=SyncCompanyMetadata(store, standings, credentials, clock),
+        sync_credentials=SyncCredentials(
+            store, standings, credentials, retention, ports.yaml, clock
+        ),
+        sync_mapping=SyncMapping(store, channels, standings, clock),
         tell_people=TellPeople(
             store,
             inbox,

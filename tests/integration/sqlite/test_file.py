@@ -433,6 +433,7 @@ async def test_no_secret_is_found_in_the_bytes_of_the_file(path: Path, stores: S
     secret = "c4n4ry-Password"
     sync = SyncCredentials(
         stores.config,
+        stores.standings,
         CredentialsWriter(
             Sealer(stores.secrets, AesGcmSecretVault(fixed_ring("first"))),
             JsonYamlCodec(),

@@ -53,6 +53,8 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.domain.tenants import (
     CLOSED,
+    AreaInUseError,
+    AreaMovedError,
     Standing,
     TenantErasedError,
     TenantSuspendedError,
@@ -74,7 +76,7 @@ NOT_FOUND: Final = (
     DocumentNotFoundError,
     RevisionNotFoundError,
 )
-NOT_SERVED: Final = (TenantSuspendedError, TenantErasedError)
+NOT_SERVED: Final = (TenantSuspendedError, TenantErasedError, AreaMovedError)
 
 tenants = st.sampled_from(TENANTS)
 areas = st.builds(TenantArea, tenants, st.sampled_from(AREAS))
@@ -157,6 +159,8 @@ class LifecycleMachine(RuleBasedStateMachine):
         except TenantErasedError:
             assert self.standings[tenant] in CLOSED
             return False
+        except AreaMovedError:
+            return False
         assert self.standings[tenant] not in CLOSED
         return True
 
@@ -187,7 +191,7 @@ class LifecycleMachine(RuleBasedStateMachine):
         write = DocumentWrite(key, ANYBODY)
         try:
             self.run(self.hub.roll_back_document(write, version=version))
-        except NOT_FOUND:
+        except (*NOT_FOUND, AreaMovedError):
             return
         except TenantErasedError:
             assert self.standings[area.tenant] in CLOSED
@@ -225,6 +229,21 @@ class LifecycleMachine(RuleBasedStateMachine):
         text = SecretText(json.dumps(body))
         self.run(self.hub.receive_message(read_event(body), text, caller=ANYBODY))
         self.kept[tenant].add(value)
+
+    @rule(tenant=tenants, to_sales=st.booleans())
+    def move(self, tenant: TenantId, *, to_sales: bool) -> None:
+        source, target = (TenantArea(tenant, one) for one in AREAS[:: 1 if to_sales else -1])
+        try:
+            self.run(self.hub.move_area(source, target, caller=ANYBODY))
+        except (DocumentNotFoundError, AreaInUseError):
+            return
+        except TenantErasedError:
+            assert self.standings[tenant] in CLOSED
+            return
+        for kind in (NOTES, CREDENTIALS):
+            value = self.newest.pop(source.document(kind), None)
+            if value is not None:
+                self.newest[target.document(kind)] = value
 
     @rule(tenant=tenants)
     def suspend(self, tenant: TenantId) -> None:

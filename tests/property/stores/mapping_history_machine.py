@@ -174,7 +174,7 @@ class MappingHistoryMachine(RuleBasedStateMachine):
         self.stack = AsyncExitStack()
         self.stores: Stores = self.run(self.stack.enter_async_context(type(self).open_stores()))
         config, directory = self.stores.config, self.stores.channels
-        self.sync = SyncMapping(config, directory, self.clock)
+        self.sync = SyncMapping(config, directory, self.stores.standings, self.clock)
         self.read = ReadMappingHistory(directory)
         self.compare = CompareMapping(directory)
         self.roll_back = RollBackMapping(config, directory, self.clock)

@@ -10,9 +10,9 @@ from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.addresses import AddressMismatchError
 from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
-from odoo_ai_config.domain.tenants import TenantErasedError, TenantSuspendedError
+from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError, TenantSuspendedError
 from tests.source_tree import domain_errors
 
 CANARY = "canary-7f3a"
@@ -28,6 +28,7 @@ ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
     ChannelOwnedError: (TENANT, TENANT),
     ScopeMissingError: (Scope.ADMIN,),
     WrongStageError: (Stage.DONE,),
+    AreaMovedError: (TenantArea(TENANT, BusinessArea()),),
     TenantErasedError: (TENANT,),
     TenantSuspendedError: (TENANT,),
 }

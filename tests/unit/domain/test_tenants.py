@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.state import Seen
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import HUB, TenantId
+from odoo_ai_config.domain.identifiers import HUB, BusinessArea, TenantId
 from odoo_ai_config.domain.tenants import (
     CLOSED,
+    AreaMove,
     Certificate,
     Signature,
     Standing,
@@ -24,6 +25,8 @@ from odoo_ai_config.domain.tenants import (
     counted,
     erased,
     erasing,
+    place_in,
+    relocated,
     reopened,
     require_confirmed,
     require_served,
@@ -209,3 +212,36 @@ def test_state_may_come_with_what_belongs_to_its_tenant() -> None:
     begun = erasing(None, WISH, ())
     assert begun is not None
     assert evolve(everything(), tenant_states=(begun,)).tenants == frozenset()
+
+
+def test_area_is_found_after_any_moves() -> None:
+    a, b, c = (BusinessArea(name) for name in "abc")
+    state = relocated(None, WISH, AreaMove(a, b))
+    assert state.moves == (AreaMove(a, b),)
+    assert state.standing is Standing.ACTIVE
+    on = relocated(state, WISH, AreaMove(b, c))
+    assert [place_in(on.moves, area) for area in (a, b, c)] == [c, c, c]
+    back = relocated(on, WISH, AreaMove(c, a))
+    assert [place_in(back.moves, area) for area in (a, b, c)] == [a, a, a]
+    assert back.revision == 3
+
+
+def test_area_does_not_move_to_itself_or_out_of_an_erased_tenant() -> None:
+    with pytest.raises(InvalidValueError):
+        relocated(None, WISH, AreaMove(BusinessArea(), BusinessArea()))
+    with pytest.raises(TenantErasedError):
+        relocated(state(Standing.ERASED), WISH, AreaMove(BusinessArea("a"), BusinessArea("b")))
+
+
+def test_move_does_not_change_since_when_a_tenant_stands_where() -> None:
+    before = suspended(None, WISH)
+    assert before is not None
+    later = Wish(ACME, "somebody", AT + DAY)
+    after = relocated(before, later, AreaMove(BusinessArea("a"), BusinessArea("b")))
+    assert (after.since, after.by, after.reason) == (before.since, before.by, before.reason)
+    ended = resumed(after, later)
+    assert ended is not None
+    assert ended.moves == after.moves
+    gone = erasing(ended, later, ())
+    assert gone is not None
+    assert gone.moves == ()

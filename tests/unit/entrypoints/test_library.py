@@ -24,7 +24,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.reconciliation import DriftStatus, ExpectedArea, ExpectedState
-from odoo_ai_config.domain.tenants import TenantErasedError, TenantSuspendedError
+from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError, TenantSuspendedError
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 
@@ -259,3 +259,13 @@ async def test_tenant_is_suspended_erased_and_reopened(hub: Hub) -> None:
     await hub.reopen_tenant("123456")
     await sync()
     assert await hub.config("123456")
+
+
+async def test_business_area_moves(hub: Hub) -> None:
+    await hub.sync_credentials(account_id="123456", token="t", odoo_password="senha")
+    plan = await hub.move_area("123456", "default", "Varejo", dry_run=True)
+    assert (plan.revisions, plan.credentials) == (2, 1)
+    await hub.move_area("123456", "default", "Varejo", reason="renamed")
+    assert (await hub.credential("123456", "varejo", "t")).reveal() == "senha"
+    with pytest.raises(AreaMovedError):
+        await hub.config("123456")

@@ -11,9 +11,15 @@ from attrs import evolve
 
 from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.tenant_store import TenantStore
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
-from odoo_ai_config.domain.tenants import Standing, TenantContents, TenantState, standing_of
+from odoo_ai_config.domain.tenants import (
+    Standing,
+    TenantContents,
+    TenantState,
+    place_in,
+    standing_of,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -29,6 +35,11 @@ class MemoryTenantStore(MemoryAdapter, TenantStore):
 
     async def standing(self, tenant: TenantId) -> Standing:
         return standing_of(self.state.tenant_states.get(tenant))
+
+    async def place(self, area: TenantArea) -> TenantArea:
+        state = self.state.tenant_states.get(area.tenant)
+        moves = () if state is None else state.moves
+        return TenantArea(area.tenant, place_in(moves, area.domain))
 
     async def states(
         self, standings: Collection[Standing], *, after: TenantId | None = None, limit: int = 100

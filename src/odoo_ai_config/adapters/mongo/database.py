@@ -31,7 +31,7 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.tenants import Standing
+from odoo_ai_config.domain.tenants import Remembered
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import (
@@ -133,8 +133,8 @@ class MongoDatabase:
         # Unknown until a server was asked.
         self._joins_writes: bool | None = None
         self.api_keys = ReadCache[str, ApiKey](_API_KEY_SECONDS)
-        # The tenants that are not active, by their ids; all of them together.
-        self.standings = ReadCache[str, Mapping[str, Standing]](_STANDING_SECONDS)
+        # The tenants that are not active or have moved, by their ids; all of them together.
+        self.standings = ReadCache[str, Mapping[str, Remembered]](_STANDING_SECONDS)
         # Some may be out of date: a commit that seals with one checks that it is still active.
         self.sealing_keys = ReadCache[TenantId, TenantKey]()
         # The states of conversations as they were read, at most one each. A commit that follows

@@ -13,29 +13,39 @@ from pymongo import DeleteOne, UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
-from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
+from odoo_ai_config.adapters.mongo.records import from_record, read_all, read_one, to_record
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.tenants import (
     CLOSED,
+    Remembered,
     Standing,
     TenantContents,
     TenantErasedError,
     TenantState,
+    place_in,
 )
 
 _STEP: Final = 250
 # Of messages, whose removal is a transaction.
 _SHORT_STEP: Final = 100
 _ALL: Final = "all"
+_USUAL: Final = Remembered()
+# Whose state a process keeps in memory.
+_UNUSUAL: Final[Record] = {
+    "$or": [
+        {"standing": {"$in": [one.value for one in Standing if one is not Standing.ACTIVE]}},
+        {"moves.0": {"$exists": True}},
+    ]
+}
 
 
 class MongoTenantStore(TenantStore):
     """
-    Reads which tenants are not active at most every two seconds.
+    Reads which tenants are not active or have moved at most every two seconds.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -48,15 +58,22 @@ class MongoTenantStore(TenantStore):
 
     @translated
     async def standing(self, tenant: TenantId) -> Standing:
+        return (await self._remembered(tenant)).standing
+
+    @translated
+    async def place(self, area: TenantArea) -> TenantArea:
+        moves = (await self._remembered(area.tenant)).moves
+        return TenantArea(area.tenant, place_in(moves, area.domain)) if moves else area
+
+    async def _remembered(self, tenant: TenantId) -> Remembered:
         cache = self._database.standings
         known = cache.get(_ALL)
         if known is None:
             read_at = cache.now()
-            not_active = {"standing": {"$in": _values(set(Standing) - {Standing.ACTIVE})}}
-            found = await self._states.find(not_active, ["standing"]).to_list(None)
-            known = {record["_id"]: Standing(record["standing"]) for record in found}
+            found = await self._states.find(_UNUSUAL, ["standing", "moves"]).to_list(None)
+            known = {record["_id"]: from_record(record, Remembered) for record in found}
             cache.remember(_ALL, known, read_at=read_at)
-        return known.get(tenant.value, Standing.ACTIVE)
+        return known.get(tenant.value, _USUAL)
 
     @translated
     async def states(

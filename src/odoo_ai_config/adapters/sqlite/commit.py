@@ -132,8 +132,8 @@ _INSERT_STATE: Final = (
 )
 _MOVE_STATE: Final = (
     "UPDATE tenant_states SET "
-    "(revision, standing, since, author, reason, data_keys, contents, certificate) = "
-    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE tenant = ?1 AND revision = ?2 - 1 RETURNING 1"
+    "(revision, standing, since, author, reason, data_keys, contents, certificate, moves) = "
+    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) WHERE tenant = ?1 AND revision = ?2 - 1 RETURNING 1"
 )
 _KEY_IDS: Final = "SELECT key_id FROM tenant_keys WHERE tenant = ?"
 _DESTROY_KEYS: Final = "DELETE FROM tenant_keys WHERE tenant = ?"

@@ -2,7 +2,7 @@
 The rows that are looked up by their keys, for which `RowCache` spares a reading.
 
 They are what every request needs: documents, channels, API keys, secret addresses, sealing keys,
-the heads of collections, and which tenants are not active.
+the heads of collections, and which tenants are not active or have moved.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     REVISIONS,
     TENANT_KEYS,
     mapping_revision_of,
+    moves_of,
     optional,
 )
 from odoo_ai_config.domain.access import ApiKey
@@ -31,7 +32,7 @@ from odoo_ai_config.domain.collections import CollectionHead, CollectionKey
 from odoo_ai_config.domain.credentials.secrets import TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
-from odoo_ai_config.domain.tenants import Standing
+from odoo_ai_config.domain.tenants import Remembered, Standing
 
 _REVISION: Final = (
     f"SELECT ?1, ?2, ?3, {REVISION_COLUMNS} FROM revisions WHERE (document, version) = "
@@ -45,7 +46,9 @@ _ACTIVE_KEY: Final = (
 )
 _COLLECTION: Final = f"SELECT {COLLECTIONS.columns} FROM collections WHERE tenant = ? AND name = ?"
 
-_NOT_ACTIVE: Final = "SELECT tenant, standing FROM tenant_states WHERE standing <> 'active'"
+_REMEMBERED: Final = (
+    "SELECT tenant, standing, moves FROM tenant_states WHERE standing <> 'active' OR moves <> '[]'"
+)
 
 
 def find_revision(connection: sqlite3.Connection, key: DocumentKey) -> Revision | None:
@@ -74,8 +77,8 @@ def find_collection(connection: sqlite3.Connection, key: CollectionKey) -> Colle
     return optional(COLLECTIONS.of, row)
 
 
-def find_standings(connection: sqlite3.Connection, _key: str) -> Mapping[TenantId, Standing]:
+def find_standings(connection: sqlite3.Connection, _key: str) -> Mapping[TenantId, Remembered]:
     return {
-        TenantId(tenant): Standing(standing)
-        for tenant, standing in connection.execute(_NOT_ACTIVE)
+        TenantId(tenant): Remembered(Standing(standing), moves_of(moves))
+        for tenant, standing, moves in connection.execute(_REMEMBERED)
     }

@@ -40,7 +40,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
-from odoo_ai_config.domain.tenants import TenantContents, TenantState
+from odoo_ai_config.domain.tenants import AreaMove, TenantContents, TenantState
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -182,6 +182,17 @@ def optional(make: Callable[[S], T], stored: S | None) -> T | None:
     return None if stored is None else make(stored)
 
 
+def _moves_text(moves: tuple[AreaMove, ...]) -> str:
+    return json.dumps([(move.source.value, move.target.value) for move in moves])
+
+
+def moves_of(text: str) -> tuple[AreaMove, ...]:
+    """
+    The moves of business areas that are stored as *text*.
+    """
+    return tuple(AreaMove(*map(BusinessArea, pair)) for pair in json.loads(text))
+
+
 DOCUMENT_KEYS: Final = RowLayout(DocumentKey, "tenant, domain, kind")
 REVISIONS: Final = RowLayout(Revision, f"{DOCUMENT_KEYS.columns}, {REVISION_COLUMNS}")
 TENANT_KEYS: Final = RowLayout(TenantKey, "tenant, key_id, master_id, wrapped, created_at")
@@ -222,12 +233,13 @@ ADDRESSES: Final = RowLayout(
 )
 TENANT_STATES: Final = RowLayout(
     TenantState,
-    "tenant, revision, standing, since, author, reason, data_keys, contents, certificate",
+    "tenant, revision, standing, since, author, reason, data_keys, contents, certificate, moves",
     {
         tuple[str, ...]: TEXTS,
         TenantContents: (
             lambda contents: json.dumps(contents.counts),
             lambda stored: TenantContents(**json.loads(stored)),
         ),
+        tuple[AreaMove, ...]: (_moves_text, moves_of),
     },
 )

@@ -420,8 +420,8 @@ CREATE TRIGGER person_erased AFTER UPDATE OF persons ON messages
 WHEN old.persons <> '[]' AND new.persons IS NOT old.persons BEGIN {_FORGET} END;
 CREATE TRIGGER person_removed AFTER DELETE ON messages
 WHEN old.persons <> '[]' BEGIN {_FORGET} END;
--- Where tenants stand that are not, or were not always, active. A process keeps those that are not
--- in memory.
+-- Where tenants stand that are not, or were not always, active, and which areas have moved. A
+-- process keeps in memory what is not as it is with nearly all.
 CREATE TABLE tenant_states (
     tenant TEXT PRIMARY KEY,
     revision INTEGER NOT NULL,
@@ -431,9 +431,11 @@ CREATE TABLE tenant_states (
     reason TEXT,
     data_keys TEXT NOT NULL,
     contents TEXT,
-    certificate TEXT
+    certificate TEXT,
+    moves TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX tenants_not_active ON tenant_states (tenant, standing) WHERE standing <> 'active';
+CREATE INDEX remembered_tenants ON tenant_states (tenant, standing, moves)
+WHERE standing <> 'active' OR moves <> '[]';
 -- Whose items are written there.
 ALTER TABLE pushes ADD COLUMN tenant TEXT;
 """

@@ -26,13 +26,21 @@ from odoo_ai_config.adapters.sqlite.rows import DOCUMENT_KEYS, TENANT_STATES
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
-from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.tenants import KINDS, Standing, TenantContents, TenantState
+from odoo_ai_config.domain.identifiers import TenantArea, TenantId
+from odoo_ai_config.domain.tenants import (
+    KINDS,
+    Remembered,
+    Standing,
+    TenantContents,
+    TenantState,
+    place_in,
+)
 
 # Rows in one step. A revision may have a mebibyte, and a row that is overwritten costs more.
 _STEP: Final = 500
 _LARGE_STEP: Final = 50
 
+_USUAL: Final = Remembered()
 _CURRENT: Final = f"SELECT {TENANT_STATES.columns} FROM tenant_states WHERE tenant = ?"
 _STATES: Final = (
     f"SELECT {TENANT_STATES.columns} FROM tenant_states WHERE tenant > ?1 "
@@ -101,8 +109,15 @@ class SqliteTenantStore(TenantStore):
         return await self.database.select_one(_CURRENT, (tenant.value,), TENANT_STATES.of)
 
     async def standing(self, tenant: TenantId) -> Standing:
+        return (await self._remembered(tenant)).standing
+
+    async def place(self, area: TenantArea) -> TenantArea:
+        moves = (await self._remembered(area.tenant)).moves
+        return TenantArea(area.tenant, place_in(moves, area.domain)) if moves else area
+
+    async def _remembered(self, tenant: TenantId) -> Remembered:
         found = await self.database.find(find_standings, ("",))
-        return found[""].get(tenant, Standing.ACTIVE)
+        return found[""].get(tenant, _USUAL)
 
     async def states(
         self, standings: Collection[Standing], *, after: TenantId | None = None, limit: int = 100

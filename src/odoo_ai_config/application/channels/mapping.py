@@ -295,6 +295,7 @@ class SyncMapping:
 
     store: ConfigStore
     channels: ChannelDirectory
+    standings: Standings
     clock: Clock
 
     async def __call__(
@@ -325,6 +326,8 @@ class SyncMapping:
                 self.store, self.channels, said, caller=caller, at=now, event_at=event_at
             )
             decision = event.decision
+            if event.revisions:
+                await self.standings.require_mapped_at(said.owner, event.current)
             newest = decision.revision or event.current
             # The channel is another tenant's, or has a newer state: there is nothing to store.
             own = None if newest is None or decision.notices else newest.mapping

@@ -40,11 +40,12 @@ class RevealCredential:
 
         Raises:
             CredentialNotFoundError: Nothing is sealed under *ref*.
+            AreaMovedError: The business area has moved.
             TenantSuspendedError, TenantErasedError: The tenant is not active.
             StoreUnavailableError: The store is away; nothing was handed out.
         """
         caller.require(Scope.SECRETS_READ, owner.tenant)
-        await self.standings.require_served(owner.tenant)
+        await self.standings.require_served_at(owner)
         secret = await self.sealer.credential(self.store, owner, ref)
         entry = AuditEntry(
             self.clock.now(),

@@ -43,10 +43,11 @@ class ReadDocument:
             DocumentNotFoundError: The document was never written.
             DocumentDeletedError: It was deleted, and no version was asked for.
             RevisionNotFoundError: It has no such version, or the version is a deletion.
+            AreaMovedError: The business area has moved.
             TenantSuspendedError, TenantErasedError: The tenant is not active.
         """
         caller.require(Scope.CONFIG_READ, key.tenant)
-        await self.standings.require_served(key.tenant)
+        await self.standings.require_served_at(key.owner)
         current = (await self.store.current((key,))).get(key)
         if version is None:
             return living(current)

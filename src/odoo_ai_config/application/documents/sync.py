@@ -19,6 +19,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.retention import RetentionRules
 from odoo_ai_config.application.similar_tenants import similar_tenants
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.documents.credentials import (
@@ -59,6 +60,7 @@ class SyncCredentials:
     """
 
     store: ConfigStore
+    standings: Standings
     credentials: CredentialsWriter
     retention: RetentionRules
     yaml: YamlCodec
@@ -95,6 +97,7 @@ class SyncCredentials:
         async def decide() -> tuple[Changeset, Outcome]:
             now = self.clock.now()
             current = await self.store.current((config_key, credentials_key))
+            await self.standings.require_written_at(sync.owner, current.values())
             config, credentials = current.get(config_key), current.get(credentials_key)
             told_at = believed(event_at, now=now)
             if is_stale(told_at, *(revision.event_at for revision in current.values())):
@@ -211,6 +214,7 @@ class SyncCompanyMetadata:
     """
 
     store: ConfigStore
+    standings: Standings
     credentials: CredentialsWriter
     clock: Clock
 
@@ -232,6 +236,7 @@ class SyncCompanyMetadata:
         async def decide() -> tuple[Changeset, Outcome]:
             now = self.clock.now()
             found = await self.store.current((key, beside))
+            await self.standings.require_written_at(sync.owner, found.values())
             current = found.get(key)
             told_at = believed(event_at, now=now)
             if current is not None and is_stale(told_at, current.event_at):

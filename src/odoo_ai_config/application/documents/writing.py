@@ -20,6 +20,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.retention import RetentionRules
 from odoo_ai_config.application.similar_tenants import similar_tenants
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import Changeset, Claim
 from odoo_ai_config.domain.conversations.pauses import require_pauses
@@ -112,6 +113,7 @@ class DocumentWriter:
     """
 
     store: ConfigStore
+    standings: Standings
     retention: RetentionRules
     clock: Clock
 
@@ -129,6 +131,7 @@ class DocumentWriter:
 
         Raises:
             PreconditionFailedError: The document is not at the expected version.
+            AreaMovedError: The business area has moved.
             InvalidValueError: It is an invalid ``crews``, ``pauses`` or ``retention`` document,
                 or holds too many secrets.
         """
@@ -142,6 +145,7 @@ class DocumentWriter:
             beside = request.key.owner.document(CREDENTIALS)
             found = await self.store.current((request.key, beside))
             current = found.get(request.key)
+            await self.standings.require_written_at(request.key.owner, found.values())
             require_version(current, request.expected)
             decision = await decide(current, now)
             if credentials is not None and request.key.kind != CREDENTIALS:

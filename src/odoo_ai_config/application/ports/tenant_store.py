@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.tenants import Standing, TenantContents, TenantState
 
 
@@ -31,6 +31,12 @@ class TenantStore(Protocol):
         Where *tenant* stands, by what this process knows.
 
         What another process has committed counts after two seconds at the latest.
+        """
+
+    @abstractmethod
+    async def place(self, area: TenantArea) -> TenantArea:
+        """
+        Where *area* is, if it has moved; otherwise itself. By what this process knows, likewise.
         """
 
     @abstractmethod

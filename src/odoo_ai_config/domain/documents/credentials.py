@@ -194,6 +194,25 @@ def showing_erased(document: Document, erased: Collection[str]) -> Document:
     return Document.of({**body, "credentials": named | dict.fromkeys(erased, ERASED)})
 
 
+def resealed(
+    document: Document, fingerprints: Mapping[tuple[str, Fingerprint], Fingerprint]
+) -> Document:
+    """
+    A ``credentials`` *document* that names values by their new *fingerprints*.
+
+    *fingerprints* has them by reference and fingerprint before. Values that are gone stay named
+    as they were.
+    """
+    named = fingerprints_in(document)
+    body = document.body
+    values = body.get("credentials")
+    if not named or not isinstance(values, dict):
+        return document
+    for ref, mark in named.items():
+        values[ref] = fingerprints.get((ref, mark), mark).mask
+    return document.with_body(body)
+
+
 @frozen
 class NamedReference:
     """

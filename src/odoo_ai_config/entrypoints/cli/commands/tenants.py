@@ -14,7 +14,7 @@ from cyclopts import App, Parameter
 
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.retention import (
     CREDENTIAL_DAYS,
@@ -52,7 +52,7 @@ from odoo_ai_config.entrypoints.cli.terminal import (
 
 tenants: Final = App(
     name="tenants",
-    help="Lista os clientes e seus documentos; pausa a IA para um, suspende, apaga ou reabre.",
+    help="Lista os clientes; pausa a IA para um, muda uma área, suspende, apaga ou reabre.",
     group_parameters=OPTIONS,
     group_arguments=ARGUMENTS,
 )
@@ -328,6 +328,37 @@ async def verify(
     say(
         f"Certificado autêntico: cliente {statement['tenant']}, apagado em "
         f"{statement['erased_at']} por {statement['by']} (chave {found.signature.key_id})."
+    )
+
+
+@tenants.command
+async def move(
+    tenant: Tenant,
+    *,
+    from_area: Annotated[str, Parameter(help="Área de negócio como ela se chama agora.")],
+    to_area: Annotated[str, Parameter(help="Área de negócio como ela vai se chamar.")],
+    dry_run: Annotated[bool, Parameter(help="Só mostra o que mudaria.")] = False,
+    reason: Reason = None,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Muda uma área de negócio: documentos com o histórico, credenciais, canais e endereços.
+
+    O nome antigo passa a responder com o novo; mude-o também no Odoo.
+    """
+    owner = TenantId(tenant)
+    source = TenantArea(owner, BusinessArea.from_text(from_area))
+    target = TenantArea(owner, BusinessArea.from_text(to_area))
+    async with (reading if dry_run else session)(flags) as services:
+        plan = await services.move_area(
+            source, target, caller=OPERATOR, reason=reason, dry_run=dry_run
+        )
+    rows = [(f"{one.key.kind}", str(one.version)) for one in plan.documents]
+    say_table(("DOCUMENTO", "VERSÃO"), rows)
+    done = "mudaria" if dry_run else "mudou"
+    say(
+        f"{source} {done} para {target}: {plan.revisions} versões, "
+        f"{plan.credentials} credenciais, {plan.channels} canais, {plan.addresses} endereços."
     )
 
 

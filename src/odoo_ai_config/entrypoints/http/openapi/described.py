@@ -19,7 +19,11 @@ from odoo_ai_config.domain import errors as domain
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.domain.tenants import TenantErasedError, TenantSuspendedError
+from odoo_ai_config.domain.tenants import (
+    AreaMovedError,
+    TenantErasedError,
+    TenantSuspendedError,
+)
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.openapi.components import PATH_PARTS
 from odoo_ai_config.entrypoints.http.openapi.request_schemas import schema_of
@@ -58,7 +62,7 @@ _PUSHED: Final = (
 )
 # Of whatever serves something of one tenant.
 _READS: Final = frozenset({Scope.CONFIG_READ, Scope.MESSAGES_READ, Scope.SECRETS_READ})
-_NOT_SERVED: Final = (TenantSuspendedError, TenantErasedError)
+_NOT_SERVED: Final = (TenantSuspendedError, TenantErasedError, AreaMovedError)
 _CLAIM: Final = (http.InvalidIdempotencyKeyError, domain.IdempotencyKeyReusedError)
 _REFUSAL_HEADERS: Final = ("Cache-Control", "Content-Language")
 _HEADERS_BY_STATUS: Final = {

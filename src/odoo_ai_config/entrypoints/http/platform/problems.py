@@ -92,6 +92,10 @@ class Problem:
     section: Annotated[str, Meta(description="With `ambiguous_mapping`.")] | UnsetType = UNSET
     owner: Annotated[str, Meta(description="With `channel_owned`.")] | UnsetType = UNSET
     claimant: Annotated[str, Meta(description="With `channel_owned`.")] | UnsetType = UNSET
+    moved_to: (
+        Annotated[str, Meta(description="With `area_moved`: the business area that it is now.")]
+        | UnsetType
+    ) = UNSET
 
 
 def problem_of(

@@ -28,6 +28,8 @@ from odoo_ai_config.domain.channels.mapping import (
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.messages.inbox import WrongStageError
 from odoo_ai_config.domain.tenants import (
+    AreaInUseError,
+    AreaMovedError,
     CertificateInvalidError,
     CertificateNotFoundError,
     TenantErasedError,
@@ -299,6 +301,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             members=lambda error, _: {"section": error.section},
         ),
         Row(
+            AreaInUseError,
+            "A área de negócio de destino já tem documentos",
+            "The business area to move to has documents already",
+        ),
+        Row(
             TenantSuspendedError,
             "O cliente está suspenso: nada dele é servido até que o operador termine a suspensão",
             "The tenant is suspended: nothing of it is served until the operator ends that",
@@ -316,6 +323,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         ),
     ),
     410: (
+        Row(
+            AreaMovedError,
+            "A área de negócio mudou de nome no hub: use o novo também no Odoo",
+            "The business area has another name in the hub now: use that one in Odoo, too",
+            members=lambda error, _: {"moved_to": error.place.domain.value},
+            particulars=lambda error, _: f" ({error.place.domain})",
+        ),
         Row(
             TenantErasedError,
             "O cliente foi apagado do hub: nada dele é guardado até que o operador o reabra",

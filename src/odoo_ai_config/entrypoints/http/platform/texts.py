@@ -183,6 +183,7 @@ RULES: Final[Mapping[str, Text]] = {
         "must be a date and time in ISO 8601 with a time zone, as in 2026-04-23T19:14:20Z",
     ),
     "future": Text("deve ser um momento futuro", "must be in the future"),
+    "other_domain": Text("deve ser outra área de negócio", "must be another business area"),
     "confirmation": Text(
         "deve repetir o identificador do cliente", "must repeat the id of the tenant"
     ),

@@ -10,37 +10,44 @@ from typing import Annotated, Final
 from aiohttp import web
 from msgspec import Meta
 
+from odoo_ai_config.application.moving import AreaPlan
 from odoo_ai_config.domain import tenants
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import (
+    DocumentNotFoundError,
     InvalidValueError,
     TenantForbiddenError,
     TenantNotFoundError,
 )
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.tenants import (
     LONGEST_REASON,
+    AreaInUseError,
     CertificateNotFoundError,
     TenantState,
     standing_of,
 )
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, SERVICES
+from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
+    VAULT,
     Operation,
     Query,
     RouteGroup,
 )
-from odoo_ai_config.entrypoints.http.platform.paths import is_asked, tenant_of
+from odoo_ai_config.entrypoints.http.platform.paths import domain_of, is_asked, tenant_of
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown, timestamp
-from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
+from odoo_ai_config.entrypoints.http.platform.schema import BusinessAreaText, TenantIdText
 from odoo_ai_config.entrypoints.http.tenants.schemas import (
+    AreaMoved,
     Certificate,
     CertificateKey,
     CertificateKeys,
     Erasure,
     RemovedContents,
+    TenantDocument,
     TenantStanding,
 )
 
@@ -52,7 +59,7 @@ _REASON: Final = Query(
     str,
     "Why, for whoever asks later where the tenant stands.",
 )
-_DRY_RUN: Final = Query("dry_run", bool, str, "Only count what would be removed.")
+_DRY_RUN: Final = Query("dry_run", bool, str, "Change nothing: only tell what would be changed.")
 _CONFIRM: Final = Query(
     "confirm",
     TenantIdText,
@@ -65,6 +72,9 @@ _LARGE: Final = Query(
     str,
     "Clean a SQLite file of any size of what was removed. Nothing can be written meanwhile, about "
     "a second for each 100 MiB. Without it only a file of up to 64 MiB is cleaned.",
+)
+_TO: Final = Query(
+    "to", BusinessAreaText, BusinessArea.from_text, "The new name of the business area."
 )
 _CHANGES: Final = (*COMMIT, InvalidValueError, TenantForbiddenError)
 
@@ -222,6 +232,62 @@ async def list_certificate_keys(request: web.Request) -> web.Response:
                 for key in signer.public_keys()
             ]
         )
+    )
+
+
+@Operation(
+    ROUTES,
+    "POST",
+    f"{_TENANT}/{{domain}}/move",
+    scope=Scope.ADMIN,
+    parameters=(_TO, _DRY_RUN, _REASON),
+    answer=AreaMoved,
+    answer_headers=("Cache-Control",),
+    refusals=(*_CHANGES, DocumentNotFoundError, AreaInUseError, *VAULT),
+)
+async def move_area(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Move a business area to another name: its documents with their history, credentials, channels.
+
+    The old name then answers `area_moved`, with the new one.
+    """
+    # Before the answer can tell anything about the query.
+    caller.require(Scope.ADMIN)
+    tenant, move, to = tenant_of(request), request.app[SERVICES].move_area, _TO.of(request)
+    if to is None:
+        raise InvalidFieldsError([FieldError("to", "required")])
+    plan = await move(
+        TenantArea(tenant, domain_of(request)),
+        TenantArea(tenant, to),
+        caller=caller,
+        reason=_REASON.of(request),
+        dry_run=is_asked(request, _DRY_RUN.name),
+        request_id=request[REQUEST_ID],
+    )
+    return shown(move_shown(plan, dry_run=is_asked(request, _DRY_RUN.name)), NO_STORE)
+
+
+def move_shown(plan: AreaPlan, *, dry_run: bool) -> AreaMoved:
+    """
+    The move of a business area as the API shows it.
+    """
+    return AreaMoved(
+        tenant_id=plan.source.tenant.value,
+        from_domain=plan.source.domain.value,
+        to_domain=plan.target.domain.value,
+        dry_run=dry_run,
+        documents=[
+            TenantDocument(
+                config_type=str(revision.key.kind),
+                version=revision.version,
+                updated_at=timestamp(revision.updated_at),
+            )
+            for revision in plan.documents
+        ],
+        revisions=plan.revisions,
+        credentials=plan.credentials,
+        channels=plan.channels,
+        addresses=plan.addresses,
     )
 
 

@@ -33,6 +33,8 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
     answer,
 )
 
+Count = Annotated[int, Meta(ge=0)]
+
 
 @answer
 class TenantDocument:
@@ -176,6 +178,25 @@ RETENTION: Final = Body(
 
 
 @answer
+class AreaMoved:
+    """
+    What the move of a business area changed or, in a dry run, would change.
+    """
+
+    tenant_id: TenantIdText
+    from_domain: BusinessAreaText
+    to_domain: BusinessAreaText
+    dry_run: bool
+    documents: Annotated[
+        list[TenantDocument], Meta(description="With their versions at the new place.")
+    ]
+    revisions: Count
+    credentials: Annotated[Count, Meta(description="How many values were sealed again.")]
+    channels: Count
+    addresses: Count
+
+
+@answer
 class TenantStanding:
     """
     Where a tenant stands: whether it is served, suspended or erased.
@@ -186,9 +207,6 @@ class TenantStanding:
     since: Annotated[Moment | None, Meta(description="Null if it was always active.")]
     by: AuthorText | None
     reason: Annotated[str | None, Meta(description="As it was given.")]
-
-
-Count = Annotated[int, Meta(ge=0)]
 
 
 @answer

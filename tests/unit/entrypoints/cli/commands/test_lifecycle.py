@@ -98,3 +98,19 @@ def test_what_is_no_certificate_is_refused(
 
 def _names(file: Path) -> bool:
     return CANARY.encode() in file.read_bytes()
+
+
+@pytest.mark.usefixtures("acme")
+def test_business_area_moves(command: Command) -> None:
+    areas = ("--from-area", "default", "--to-area", "Varejo")
+    planned = command("tenants", "move", "acme", *areas, "--dry-run")
+    assert planned.lines[-1] == (
+        "acme/default mudaria para acme/varejo: 2 versões, 0 credenciais, 0 canais, 0 endereços."
+    )
+    moved = command("tenants", "move", "acme", *areas)
+    assert moved.lines[:1] == planned.lines[:1]
+    assert moved.lines[-1].startswith("acme/default mudou para acme/varejo: ")
+    refused = command("show", "acme")
+    assert refused.status == 1
+    assert "(varejo)" in refused.err
+    assert command("show", "acme", "--domain", "varejo").status == 0

@@ -30,9 +30,9 @@ from odoo_ai_config.domain.errors import (
     InvalidYamlError,
     PreconditionFailedError,
 )
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
-from odoo_ai_config.domain.tenants import TenantErasedError, TenantSuspendedError
+from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError, TenantSuspendedError
 from odoo_ai_config.entrypoints.http.platform import errors as http_errors
 from odoo_ai_config.entrypoints.http.platform.app_keys import LastOrders
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -77,6 +77,7 @@ WITH_ARGUMENTS: dict[type[CodedError], CodedError] = {
     ChannelOwnedError: ChannelOwnedError(TenantId("a"), TenantId("b")),
     ScopeMissingError: ScopeMissingError(Scope.WEBHOOK),
     WrongStageError: WrongStageError(Stage.DONE),
+    AreaMovedError: AreaMovedError(TenantArea(TenantId("acme"), BusinessArea("food"))),
     TenantErasedError: TenantErasedError(TenantId("acme")),
     TenantSuspendedError: TenantSuspendedError(TenantId("acme")),
     StoreUnusableError: StoreUnusableError(CANARY),

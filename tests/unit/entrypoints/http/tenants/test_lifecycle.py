@@ -124,3 +124,27 @@ async def test_unknown_tenant_is_not_found(web: WebHub) -> None:
     assert await problem(web, "POST", "/v1/tenants/nobody/suspension") == missing
     hub = "/v1/tenants/odoo-ai-config?confirm=odoo-ai-config"
     assert await problem(web, "DELETE", hub) == (422, "invalid_value")
+
+
+async def test_business_area_moves_and_says_where_it_is(web: WebHub) -> None:
+    move = f"{TENANT}/default/move?to=Varejo"
+    planned = await (await web.ask("POST", f"{move}&dry_run=1")).json()
+    assert (planned["dry_run"], planned["to_domain"], planned["revisions"]) == (True, "varejo", 2)
+    assert (await web.get(CONFIG)).status == 200
+    moved = await (await web.ask("POST", move)).json()
+    assert moved == planned | {"dry_run": False}
+    refused = await web.send(fixture("credentials_flat"))
+    shown = await refused.json()
+    assert (refused.status, shown["code"], shown["moved_to"]) == (410, "area_moved", "varejo")
+    assert shown["detail"].endswith("use o novo também no Odoo (varejo)")
+    assert await problem(web, "GET", CONFIG) == (410, "area_moved")
+    again = await web.send(fixture("credentials_flat") | {"domain": "Varejo"})
+    assert (again.status, (await again.json())["changed"]) == (200, True)
+    assert await problem(web, "POST", f"{TENANT}/default/move?to=food") == (
+        404,
+        "document_not_found",
+    )
+    await web.send(fixture("credentials_flat") | {"domain": "food"})
+    assert await problem(web, "POST", f"{TENANT}/food/move?to=varejo") == (409, "area_in_use")
+    for to in ("", "?to=", "?to=food", "?to=%21"):
+        assert (await web.ask("POST", f"{TENANT}/food/move{to}")).status == 422
