@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
@@ -31,15 +32,18 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, SecretText
 from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.identifiers import CredentialRef
+from odoo_ai_config.domain.messages.inbox import body_context
 from tests.contract.samples import (
     AT,
     fingerprint,
     key,
     mapping,
+    message,
     owner,
     revision,
     rules_over,
     secret,
+    text_of,
 )
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.stores import Stores
@@ -505,3 +509,27 @@ async def test_erased_value_is_not_found_in_the_bytes_of_the_closed_file(path: P
     raw = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert b"c4n4ry-0099-" in raw
     assert not [number for number in range(100, 400) if f"c4n4ry-{number:04}-".encode() in raw]
+
+
+async def test_text_of_an_erased_person_is_not_found_in_the_bytes_of_the_closed_file(
+    path: Path,
+) -> None:
+    persons = (fingerprint(0xC4F4),)
+    said = [evolve(message(f"message-{n:03}", f"{n}"), persons=persons) for n in range(50)]
+    with open_sqlite(path) as database:
+        stores = stores_over(database)
+        for number, one in enumerate(said):
+            envelope = f"c4n4ry-{number:03}-".encode() * (900 if number % 2 else 9)
+            texts = (evolve(text_of(one), envelope=envelope),)
+            await stores.config.commit(Changeset(messages=(one,), secrets=texts))
+        await stores.config.commit(
+            Changeset(
+                messages=tuple(one.erased(at=AT) for one in said[10:]),
+                erased=tuple(body_context(one) for one in said[10:]),
+            )
+        )
+        found = await stores.inbox.of_persons(persons, limit=99)
+        assert [one.id for one in found] == [one.id for one in said[:10]]
+    raw = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert b"c4n4ry-009-" in raw
+    assert not [number for number in range(10, 50) if f"c4n4ry-{number:03}-".encode() in raw]

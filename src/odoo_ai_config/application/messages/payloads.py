@@ -32,7 +32,6 @@ from odoo_ai_config.domain.channels.phone import (
     business_scoped_id,
     digits_of,
     hidden_id,
-    sender_of,
 )
 from odoo_ai_config.domain.conversations.state import NOTE, Pause, Seen, Wrote
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
@@ -291,7 +290,7 @@ def persons_in(sealed_text: SecretText, account: ChatwootId | None) -> tuple[Per
 def _persons(parts: _Parts, account: ChatwootId | None) -> tuple[Person, ...]:
     senders = parts.senders
     return persons_named(
-        sender_of(parts.number) or parts.hidden,
+        parts.hidden if parts.number is None else parts.number.removeprefix("+"),
         account,
         next(filter(None, map(_id_text, senders)), None),
         _first_text([sender.get("identifier") for sender in senders]),

@@ -363,14 +363,13 @@ class ErasePerson:
             now = self.clock.now()
             mappings = await self.search.channels.mappings(tenant)
             found = {one.mapping.key: one for one, _ in self.search.places(person, mappings)}
-            if not found:
-                return Changeset(), None
             subject = _subject(person, digest, 0, len(found))
             entry = AuditEntry(
                 now, AuditAction.PERSON_ERASED, caller.id, tenant, subject, request_id
             )
             revisions = tuple(_without(person, one, caller.id, now) for one in found.values())
-            return Changeset(mappings=revisions, audit=(entry,)), None
+            # Somebody else may have removed them since.
+            return Changeset(mappings=revisions, audit=(entry,) if revisions else ()), None
 
         await commit_decided(self.store, decide)
 

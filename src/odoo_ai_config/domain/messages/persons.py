@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from attrs import field, frozen
 
-from odoo_ai_config.domain.channels.phone import PhoneNumber
+from odoo_ai_config.domain.channels.phone import PhoneNumber, comparable
 from odoo_ai_config.domain.credentials.secrets import SealContext, SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import (
@@ -26,6 +27,7 @@ from odoo_ai_config.domain.identifiers import (
 
 LONGEST_IDENTIFIER: Final = 512
 _PURPOSE: Final = "person"
+_SHARED: Final = 4096
 
 
 class PersonKind(enum.Enum):
@@ -39,6 +41,12 @@ class PersonKind(enum.Enum):
     NUMBER = "number"
     CONTACT = "contact"
     IDENTIFIER = "identifier"
+
+
+# Each message that comes asks for three of them.
+@lru_cache(maxsize=_SHARED)
+def _place(tenant: TenantId, kind: PersonKind) -> SealContext:
+    return SealContext(TenantArea(tenant, BusinessArea()), CredentialRef(kind.value), _PURPOSE)
 
 
 @frozen
@@ -95,8 +103,7 @@ class Person:
         """
         What the digest of the name under the key of *tenant* is made of.
         """
-        owner, ref = TenantArea(tenant, BusinessArea()), CredentialRef(self.kind.value)
-        return SealContext(owner, ref, _PURPOSE), SecretText(self.value)
+        return _place(tenant, self.kind), SecretText(self.value)
 
 
 def persons_named(
@@ -105,11 +112,11 @@ def persons_named(
     """
     The names of whoever wrote a message, or whom it was written to: at most one of each kind.
 
-    *number* is as `phone.sender_of` gives it. What has no form of a name is left out.
+    *number* is as `phone.sender_of` gives it. An identifier that is blank or too long is left out.
     """
     found: list[Person] = []
     if number is not None:
-        found.append(Person.of_number(PhoneNumber(number)))
+        found.append(Person(PersonKind.NUMBER, comparable(number)))
     if account is not None and contact is not None:
         found.append(Person(PersonKind.CONTACT, f"{account}/{contact}"))
     if identifier is not None and 0 < len(identifier.strip()) <= LONGEST_IDENTIFIER:
