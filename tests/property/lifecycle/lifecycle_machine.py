@@ -1,6 +1,8 @@
 """
 A machine that writes, rolls back, suspends, erases and reopens tenants in any order.
 
+It deletes credentials and erases a person meanwhile.
+
 Each value that it writes occurs once. Whatever is erased is never served again, and an erasure may
 end at any of its steps.
 """
@@ -51,6 +53,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.domain.messages.persons import Person
 from odoo_ai_config.domain.tenants import (
     CLOSED,
     AreaInUseError,
@@ -144,6 +147,9 @@ class LifecycleMachine(RuleBasedStateMachine):
         self.erased: set[str] = set()
         # The newest accepted value of each document and credential.
         self.newest: dict[DocumentKey, str] = {}
+        # Every value that a credential had since its deletion, and what each message says.
+        self.sealed: dict[DocumentKey, set[str]] = defaultdict(set)
+        self.said: dict[str, str] = {}
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(work)
@@ -184,6 +190,20 @@ class LifecycleMachine(RuleBasedStateMachine):
         if self._accepted(area.tenant, write):
             self.kept[area.tenant].add(value)
             self.newest[key] = value
+            self.sealed[key].add(value)
+
+    @rule(area=areas)
+    def delete_credential(self, area: TenantArea) -> None:
+        try:
+            self.run(self.hub.delete_credential(area, REF, caller=ANYBODY))
+        except (CredentialNotFoundError, AreaMovedError):
+            return
+        except TenantErasedError:
+            assert self.standings[area.tenant] in CLOSED
+            return
+        key = area.document(CREDENTIALS)
+        self.newest.pop(key, None)
+        self.erased |= self.sealed.pop(key, set())
 
     @rule(area=areas, kind=st.sampled_from([NOTES, CREDENTIALS]), version=st.integers(1, 4))
     def roll_back(self, area: TenantArea, kind: DocumentKind, version: int) -> None:
@@ -229,6 +249,21 @@ class LifecycleMachine(RuleBasedStateMachine):
         text = SecretText(json.dumps(body))
         self.run(self.hub.receive_message(read_event(body), text, caller=ANYBODY))
         self.kept[tenant].add(value)
+        self.said[str(number)] = value
+
+    @rule(tenant=tenants)
+    def erase_person(self, tenant: TenantId) -> None:
+        # Whose messages are all.
+        person = Person.from_contact(f"{ACCOUNTS[tenant]}/42")
+        held = self.run(self.hub.ports.inbox.page(list(Stage), tenant=tenant, limit=1000))
+        try:
+            found = self.run(self.hub.erase_person(person, tenant, caller=ANYBODY))
+        except TenantErasedError:
+            assert self.standings[tenant] in CLOSED
+            return
+        texts = [one for one in held if one.body is not None]
+        assert found.messages == len(texts) or self.standings[tenant] in CLOSED
+        self.erased |= {self.said[str(one.origin.message)] for one in texts}
 
     @rule(tenant=tenants, to_sales=st.booleans())
     def move(self, tenant: TenantId, *, to_sales: bool) -> None:
@@ -241,6 +276,7 @@ class LifecycleMachine(RuleBasedStateMachine):
             assert self.standings[tenant] in CLOSED
             return
         for kind in (NOTES, CREDENTIALS):
+            self.sealed[target.document(kind)] |= self.sealed.pop(source.document(kind), set())
             value = self.newest.pop(source.document(kind), None)
             if value is not None:
                 self.newest[target.document(kind)] = value
@@ -283,6 +319,8 @@ class LifecycleMachine(RuleBasedStateMachine):
         self.standings[tenant] = standing
         self.erased |= self.kept.pop(tenant, set())
         self.newest = {key: one for key, one in self.newest.items() if key.tenant != tenant}
+        for key in [key for key in self.sealed if key.tenant == tenant]:
+            del self.sealed[key]
 
     @rule()
     def go_on(self) -> None:
