@@ -10,7 +10,7 @@ import pytest
 
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.domain.addresses import Feed, RecordKind
-from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.credentials.secrets import SealContext
@@ -30,7 +30,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantArea,
 )
 from odoo_ai_config.domain.tenants import AreaInUseError, AreaMovedError, TenantErasedError
-from tests.contract.samples import owner
+from tests.contract.samples import address, owner
 from tests.contract.stores import StoreContract, Stores
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
 
@@ -69,6 +69,7 @@ async def filled(stores: Stores) -> MemoryHub:
         await hub.sync_mapping(ChannelMapping(key, FROM, sequence=3), caller=ANYBODY)
     feed = Feed(FROM, RecordKind.CREDENTIALS)
     await hub.create_address(feed, name="acme", caller=ANYBODY)
+    await stores.config.commit(Changeset(addresses=(address("of-the-default-area"),)))
     return hub
 
 
@@ -125,8 +126,8 @@ class MovingContract(StoreContract):
         mapped = {one.mapping.key: one.mapping for one in await stores.channels.mappings()}
         assert mapped[ChannelKey(holder=TO)].sequence == 3
         assert not mapped[ChannelKey(holder=FROM)].active
-        (address,) = await stores.addresses.addresses()
-        assert address.feed.owner == TO
+        feeds = [one.feed.owner for one in await stores.addresses.addresses()]
+        assert sorted(feeds) == [owner(), TO]
 
     async def test_old_place_names_the_new_one(self, stores: Stores) -> None:
         hub = await filled(stores)

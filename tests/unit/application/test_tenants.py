@@ -10,13 +10,13 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.application.errors import ContentionError
-from odoo_ai_config.application.messages.intake import ERASED_OWNER
+from odoo_ai_config.application.messages.intake import ERASED_OWNER, NO_ROUTE
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.changes import AuditAction, Changeset
-from odoo_ai_config.domain.channels.mapping import ChannelKey
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.conversations.state import ConversationKey
@@ -45,6 +45,7 @@ from odoo_ai_config.domain.tenants import (
     TenantErasedError,
     TenantState,
     TenantSuspendedError,
+    Wish,
 )
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import credentials_sync
 from tests.contract.samples import AT
@@ -414,3 +415,20 @@ async def test_unknown_document_of_an_active_tenant_is_still_not_found(world: Wo
         await hub.read_document(OTHER.document(CONFIG), caller=ANYBODY)
     assert (await hub.read_document(ACME.document(CONFIG), caller=ANYBODY)).version == 1
     await hub.publish_document(write(OTHER.document(CONFIG)), text="{}")
+
+
+async def test_channel_that_is_only_switched_off_is_nobodys_as_before(world: World) -> None:
+    hub, _ = world
+    off = ChannelMapping(ChannelKey(ChatwootId("1")), ACME, active=False)
+    await hub.sync_mapping(off, caller=ANYBODY)
+    assert (await hub.resolve_route(MESSAGE, caller=ANYBODY)).owner is None
+    message = await found(hub, await received(hub, 9))
+    assert (message.stage, message.reason) == (Stage.UNRESOLVED, NO_ROUTE)
+
+
+async def test_second_of_two_erasures_leaves_the_beginning_to_the_first(world: World) -> None:
+    hub, _ = world
+    state = await erase(hub)
+    late = Wish(TENANT, "somebody", AT)
+    await hub.erase_tenant._begun(late, None)
+    assert await hub.ports.tenants.current(TENANT) == state
