@@ -38,7 +38,7 @@ from odoo_ai_config.domain.tenants import (
 
 # Rows in one step. A revision may have a mebibyte, and a row that is overwritten costs more.
 _STEP: Final = 500
-_LARGE_STEP: Final = 50
+_LARGE_STEP: Final = 20
 
 _USUAL: Final = Remembered()
 _CURRENT: Final = f"SELECT {TENANT_STATES.columns} FROM tenant_states WHERE tenant = ?"

@@ -210,7 +210,7 @@ async def erase(
         bool,
         Parameter(
             help="Regrava um arquivo SQLite de qualquer tamanho, para que nele não sobre nada; "
-            "ninguém grava enquanto isso (um segundo para cada 100 MiB). Sem isto, só até 64 MiB."
+            "ninguém grava enquanto isso (dois segundos a cada 100 MiB). Sem isto, só até 64 MiB."
         ),
     ] = False,
     reason: Reason = None,

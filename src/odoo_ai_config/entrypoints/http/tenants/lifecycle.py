@@ -71,7 +71,7 @@ _LARGE: Final = Query(
     bool,
     str,
     "Clean a SQLite file of any size of what was removed. Nothing can be written meanwhile, about "
-    "a second for each 100 MiB. Without it only a file of up to 64 MiB is cleaned.",
+    "two seconds for each 100 MiB. Without it only a file of up to 64 MiB is cleaned.",
 )
 _TO: Final = Query(
     "to", BusinessAreaText, BusinessArea.from_text, "The new name of the business area."
