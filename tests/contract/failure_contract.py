@@ -21,6 +21,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.store_records import RecordKind, StoreRecords
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.changes import AuditId, Changeset, IdempotencyKey
 from odoo_ai_config.domain.channels.mapping import ChannelClaim
@@ -34,6 +35,8 @@ from odoo_ai_config.domain.tenants import Standing
 from tests.contract.samples import (
     AT,
     DAY,
+    address,
+    api_key,
     collection_key,
     everything,
     key,
@@ -61,6 +64,7 @@ PORTS: dict[str, type] = {
     "api_keys": ApiKeyStore,
     "audit": AuditLog,
     "tenants": TenantStore,
+    "records": StoreRecords,
 }
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"), "5511987654321")
 OLD, NEW = tenant_key(), tenant_key(key_id="k2")
@@ -69,6 +73,11 @@ OLD, NEW = tenant_key(), tenant_key(key_id="k2")
 async def within(stores: Stores, prepared: AbstractAsyncContextManager[object]) -> None:
     async with prepared:
         await stores.config.current([key()])
+
+
+async def at_a_moment(stores: Stores) -> None:
+    async with stores.records.moment() as reader:
+        await reader.page(RecordKind.AUDIT)
 
 
 CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
@@ -162,6 +171,14 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "tenants.contents": lambda stores: stores.tenants.contents(ACME),
     "tenants.remove_some": lambda stores: stores.tenants.remove_some(ACME),
     "tenants.scrub": lambda stores: stores.tenants.scrub(large=False),
+    "records.page": lambda stores: stores.records.page(RecordKind.AUDIT),
+    "records.find": lambda stores: stores.records.find(RecordKind.API_KEYS, [api_key("nobody")]),
+    "records.put": lambda stores: stores.records.put(RecordKind.API_KEYS, [api_key("copied")]),
+    "records.remove": lambda stores: stores.records.remove(
+        RecordKind.ADDRESSES, [address("nobody")]
+    ),
+    "records.moment": at_a_moment,
+    "records.finish": lambda stores: stores.records.finish(),
     # Last, because the others expect empty stores.
     "config.commit": lambda stores: stores.config.commit(everything()),
 }
@@ -185,8 +202,8 @@ class FailureContract(StoreContract):
         assert set(CALLS) == {
             f"{name}.{method}"
             for name, port in PORTS.items()
-            for method, member in vars(port).items()
-            if getattr(member, "__isabstractmethod__", False)
+            for method in dir(port)
+            if getattr(getattr(port, method), "__isabstractmethod__", False)
         }
 
     async def test_every_method_says_that_the_store_is_away(

@@ -14,6 +14,7 @@ from odoo_ai_config.adapters.memory.conversation_store import MemoryConversation
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.store_records import MemoryStoreRecords
 from odoo_ai_config.adapters.memory.tenant_store import MemoryTenantStore
 from tests.contract.stores import Stores
 
@@ -30,4 +31,5 @@ def stores_over(state: MemoryState) -> Stores:
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
         tenants=MemoryTenantStore(state),
+        records=MemoryStoreRecords(state),
     )

@@ -17,6 +17,7 @@ from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.message_inbox import MongoMessageInbox
 from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
 from odoo_ai_config.adapters.mongo.server_clock import ServerClock
+from odoo_ai_config.adapters.mongo.store_records import MongoStoreRecords
 from odoo_ai_config.adapters.mongo.tenant_store import MongoTenantStore
 from tests.contract.stores import Stores
 
@@ -45,4 +46,5 @@ def stores_over(database: MongoDatabase) -> Stores:
         api_keys=MongoApiKeyStore(database),
         audit=MongoAuditLog(database),
         tenants=MongoTenantStore(database),
+        records=MongoStoreRecords(database),
     )

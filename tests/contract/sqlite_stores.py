@@ -14,6 +14,7 @@ from odoo_ai_config.adapters.sqlite.conversation_store import SqliteConversation
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
+from odoo_ai_config.adapters.sqlite.store_records import SqliteStoreRecords
 from odoo_ai_config.adapters.sqlite.tenant_store import SqliteTenantStore
 from tests.contract.stores import Stores
 
@@ -30,4 +31,5 @@ def stores_over(database: SqliteDatabase) -> Stores:
         api_keys=SqliteApiKeyStore(database),
         audit=SqliteAuditLog(database),
         tenants=SqliteTenantStore(database),
+        records=SqliteStoreRecords(database),
     )

@@ -20,6 +20,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_store import SecretStore
+from odoo_ai_config.application.ports.store_records import StoreRecords
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.application.standings import Standings
 
@@ -40,6 +41,8 @@ class Stores:
     @property
     def standings(self) -> Standings:
         return Standings(self.tenants, self.channels)
+
+    records: StoreRecords
 
 
 # In this context the driver fails; afterwards it works again.

@@ -29,6 +29,7 @@ from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
+from tests.contract.store_records_contract import StoreRecordsContract
 from tests.contract.stores import Outage, StoreContract, Stores
 from tests.contract.tenant_store_contract import TenantStoreContract
 
@@ -120,6 +121,9 @@ class TestMemorySecretStore(InMemory, SecretStoreContract): ...
 
 
 class TestMemoryMessageInbox(InMemory, MessageInboxContract): ...
+
+
+class TestMemoryStoreRecords(InMemory, StoreRecordsContract): ...
 
 
 class TestMemoryFailures(InMemory, FailureContract): ...

@@ -31,6 +31,7 @@ from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
+from tests.contract.store_records_contract import StoreRecordsContract
 from tests.contract.stores import Outage, StoreContract, Stores
 from tests.contract.tenant_store_contract import TenantStoreContract
 from tests.mongo_server import (
@@ -144,6 +145,9 @@ class TestMongoSecretStore(InMongo, SecretStoreContract): ...
 
 
 class TestMongoMessageInbox(InMongo, MessageInboxContract): ...
+
+
+class TestMongoStoreRecords(InMongo, StoreRecordsContract): ...
 
 
 class TestMongoFailures(InMongo, FailureContract):

@@ -31,6 +31,7 @@ from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.sqlite_stores import stores_over
+from tests.contract.store_records_contract import StoreRecordsContract
 from tests.contract.stores import Outage, StoreContract, Stores
 from tests.contract.tenant_store_contract import TenantStoreContract
 
@@ -126,6 +127,9 @@ class TestSqliteSecretStore(InSqlite, SecretStoreContract): ...
 
 
 class TestSqliteMessageInbox(InSqlite, MessageInboxContract): ...
+
+
+class TestSqliteStoreRecords(InSqlite, StoreRecordsContract): ...
 
 
 class TestSqliteFailures(InSqlite, FailureContract):

@@ -43,8 +43,8 @@ def test_missing_index_is_told_by_doctor_and_built_by_migrate(
     name = f"e2e_{uuid4().hex}"
     store = urlsplit(mongo_uri)._replace(path=f"/{name}").geturl()
     env = environment(ODOO_AI_CONFIG_STORE_URL=store)
-    built = run(tmp_path, "migrate", env=env)
-    assert built.returncode == 0, built.stderr
+    made = run(tmp_path, "init", env=env)
+    assert made.returncode == 0, made.stderr
     with MongoClient[Any](mongo_uri) as client:
         client[name]["documents"].drop_index("of_tenant")
         told = run(tmp_path, "doctor", "--port", "0", env=env)

@@ -5,7 +5,7 @@ Errors of the application, one class per reason, each with a stable *code*.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Final, Self
 
 from attrs import frozen
 
@@ -67,6 +67,36 @@ class StoreUnusableError(ApplicationError):
 
     def __str__(self) -> str:
         return self.advice
+
+
+def no_store_at(place: str) -> StoreUnusableError:
+    """
+    The refusal of a command that looks for a store at *place* and finds none.
+    """
+    return StoreUnusableError(
+        f"Não há armazenamento em {place}. Indique o do servidor com --data-dir ou --store-url "
+        "(ODOO_AI_CONFIG_DATA_DIR, ODOO_AI_CONFIG_STORE_URL); odoo-ai-config where mostra o que "
+        f"está em uso, e odoo-ai-config init cria um novo ({StoreFailure.EMPTY.value}).",
+        StoreFailure.EMPTY,
+    )
+
+
+def unfinished_at(place: str) -> StoreUnusableError:
+    """
+    The refusal of a store that a copy or a restore has not finished.
+    """
+    return StoreUnusableError(
+        f"Uma cópia ou restauração em {place} não terminou; repita o mesmo comando, que a conclui."
+    )
+
+
+def not_new_at(place: str) -> StoreUnusableError:
+    """
+    The refusal to copy or restore into a store that has data of its own.
+    """
+    return StoreUnusableError(
+        f"Já há dados em {place}; uma cópia ou restauração precisa de um armazenamento novo."
+    )
 
 
 @frozen
@@ -205,9 +235,21 @@ class MasterKeyMissingError(ApplicationError):
     def __init__(self, *master_ids: str) -> None:
         super().__init__(*master_ids)
         self.master_ids = master_ids
+        self.place: str | None = None
+
+    def sought_in(self, place: str) -> Self:
+        """
+        The same error, which tells where the key ring is that does not have them.
+        """
+        self.place = place
+        return self
 
     def __str__(self) -> str:
-        return f"The key ring does not have the master keys {', '.join(self.master_ids)}."
+        ring = "The key ring" if self.place is None else f"The key ring {self.place}"
+        return (
+            f"{ring} does not have the master keys {', '.join(self.master_ids)}. Name the data "
+            "folder (data_dir) or the key ring (keyring) of the hub that wrote the store."
+        )
 
 
 @frozen

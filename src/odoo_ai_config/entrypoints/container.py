@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 from dependency_injector import containers, providers
 
 from odoo_ai_config.adapters.chatwoot.chatwoot_client import HttpChatwootClient
@@ -22,6 +22,7 @@ from odoo_ai_config.adapters.crews.crew_client import (
     InProcessCrewClient,
 )
 from odoo_ai_config.adapters.crews.http_crew_client import HttpCrewClient
+from odoo_ai_config.adapters.crypto.backup_file import reading_backup, writing_backup
 from odoo_ai_config.adapters.crypto.certificate_signer import Ed25519CertificateSigner
 from odoo_ai_config.adapters.crypto.key_ring_file import key_ring_source
 from odoo_ai_config.adapters.crypto.old_cipher import FernetOldCipher
@@ -29,6 +30,7 @@ from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.instrumented import Observe, instrumented
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.outbound.sessions import HttpSessions
+from odoo_ai_config.adapters.plain_records import decoded, encoded
 from odoo_ai_config.adapters.sqlite.address_store import SqliteAddressStore
 from odoo_ai_config.adapters.sqlite.api_key_store import SqliteApiKeyStore
 from odoo_ai_config.adapters.sqlite.audit_log import SqliteAuditLog
@@ -41,6 +43,7 @@ from odoo_ai_config.adapters.sqlite.examining import examine_pages, rehearse_wri
 from odoo_ai_config.adapters.sqlite.message_inbox import SqliteMessageInbox
 from odoo_ai_config.adapters.sqlite.message_spool import open_spool
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
+from odoo_ai_config.adapters.sqlite.store_records import SqliteStoreRecords
 from odoo_ai_config.adapters.sqlite.tenant_store import SqliteTenantStore
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
@@ -60,6 +63,7 @@ from odoo_ai_config.application.ports.message_spool import MessageSpool, SpoolLi
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.store_records import StoreRecords
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
@@ -103,6 +107,7 @@ class Stores:
     api_keys: ApiKeyStore
     audit: AuditLog
     tenants: TenantStore
+    records: StoreRecords
     ensure_ready: Callable[[], Awaitable[None]]
     rehearse_writing: Callable[[], Awaitable[None]]
     migrate: Callable[[Callable[[str, int, int], None]], Awaitable[None]] | None = None
@@ -111,14 +116,21 @@ class Stores:
 
 
 @contextmanager
-def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  # noqa: FBT001 - from the container
+def open_stores(location: StoreLocation, read_only: bool, make: bool) -> Iterator[Stores]:  # noqa: FBT001 - from the container
     """
-    Open the database at *location*; with *read_only* it is neither created nor migrated.
+    Open the database at *location*, and create it only with *make*.
+
+    With *read_only* it is not migrated either.
     """
     if location.technology == "memory":
         yield _memory_stores()
     elif location.url is None:
-        with open_sqlite(location.path, read_only=read_only) as sqlite:
+        with open_sqlite(
+            location.path,
+            read_only=read_only,
+            make=make or location.unfinished,
+            unfinished=location.unfinished,
+        ) as sqlite:
             documents = SqliteConfigStore(sqlite)
             yield Stores(
                 documents,
@@ -131,6 +143,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
                 SqliteApiKeyStore(sqlite),
                 SqliteAuditLog(sqlite),
                 SqliteTenantStore(sqlite),
+                SqliteStoreRecords(sqlite),
                 documents.check,
                 partial(asyncio.to_thread, rehearse_writing, location.path),
                 examine=partial(
@@ -138,7 +151,7 @@ def open_stores(location: StoreLocation, read_only: bool) -> Iterator[Stores]:  
                 ),
             )
     else:
-        yield _mongo_stores(location.url, location, read_only=read_only)
+        yield _mongo_stores(location.url, location, read_only=read_only, make=make)
 
 
 def _memory_stores() -> Stores:
@@ -153,6 +166,7 @@ def _memory_stores() -> Stores:
     from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
     from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
     from odoo_ai_config.adapters.memory.state import MemoryState
+    from odoo_ai_config.adapters.memory.store_records import MemoryStoreRecords
     from odoo_ai_config.adapters.memory.tenant_store import MemoryTenantStore
 
     state = MemoryState()
@@ -168,12 +182,15 @@ def _memory_stores() -> Stores:
         MemoryApiKeyStore(state),
         MemoryAuditLog(state),
         MemoryTenantStore(state),
+        MemoryStoreRecords(state),
         memory.check,
         memory.check,
     )
 
 
-def _mongo_stores(url: SecretText, location: StoreLocation, *, read_only: bool) -> Stores:
+def _mongo_stores(
+    url: SecretText, location: StoreLocation, *, read_only: bool, make: bool
+) -> Stores:
     # The driver takes a fifth of a second and 20 MB, which a hub on SQLite does not need.
     from odoo_ai_config.adapters.mongo.address_store import MongoAddressStore
     from odoo_ai_config.adapters.mongo.api_key_store import MongoApiKeyStore
@@ -190,6 +207,7 @@ def _mongo_stores(url: SecretText, location: StoreLocation, *, read_only: bool) 
         require_current,
     )
     from odoo_ai_config.adapters.mongo.secret_store import MongoSecretStore
+    from odoo_ai_config.adapters.mongo.store_records import MongoStoreRecords
     from odoo_ai_config.adapters.mongo.tenant_store import MongoTenantStore
     from odoo_ai_config.adapters.mongo.transaction import rehearse
 
@@ -205,7 +223,10 @@ def _mongo_stores(url: SecretText, location: StoreLocation, *, read_only: bool) 
         MongoApiKeyStore(mongo),
         MongoAuditLog(mongo),
         MongoTenantStore(mongo),
-        partial(require_current if read_only else prepare, mongo),
+        MongoStoreRecords(mongo),
+        partial(require_current, mongo)
+        if read_only
+        else partial(prepare, mongo, make=make, unfinished=location.unfinished),
         partial(rehearse, mongo),
         partial(migrate_at, url.reveal()),
         close=mongo.close,
@@ -222,6 +243,10 @@ def _open_spool(settings: Settings, read_only: bool) -> Iterator[MessageSpool | 
         return
     with open_spool(settings.spool_file, SpoolLimits(settings.spool_bytes)) as spool:
         yield spool
+
+
+def _location(settings: Settings, unfinished: bool) -> StoreLocation:  # noqa: FBT001 - from the container
+    return evolve(settings.store, unfinished=unfinished)
 
 
 def _keyring_setting(settings: Settings) -> str | None:
@@ -291,11 +316,14 @@ class Container(containers.DeclarativeContainer):
     Constructors and lifetimes, nothing else.
 
     *observe_store*, *observe_vault* and *observe_crews* take the time of each operation. With
-    *read_only* nothing is created, migrated or written.
+    *read_only* nothing is created, migrated or written, and without *make* the store and the key
+    ring have to be there. An *unfinished* store is one that a copy or a restore fills.
     """
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     read_only: providers.Object[bool] = providers.Object(False)  # noqa: FBT003
+    make: providers.Object[bool] = providers.Object(True)  # noqa: FBT003
+    unfinished: providers.Object[bool] = providers.Object(False)  # noqa: FBT003
     observe_store: providers.Object[Observe] = providers.Object(_unobserved)
     observe_vault: providers.Object[Observe] = providers.Object(_unobserved)
     observe_crews: providers.Object[Observe] = providers.Object(_unobserved)
@@ -308,6 +336,7 @@ class Container(containers.DeclarativeContainer):
         providers.Callable(_keyring_setting, settings),
         default=providers.Callable(_keyring_file, settings),
         clock=clock,
+        make=make,
     )
     vault: providers.Singleton[SecretVault] = providers.Singleton(
         instrumented,
@@ -319,9 +348,15 @@ class Container(containers.DeclarativeContainer):
     )
 
     certificates = providers.Singleton(Ed25519CertificateSigner, key_ring)
+    encode = providers.Object(encoded)
+    decode = providers.Object(decoded)
+    writing_backup = providers.Object(writing_backup)
+    reading_backup = providers.Object(reading_backup)
+
     old_cipher = providers.Singleton(FernetOldCipher, settings.provided.legacy_fernet_key)
 
-    stores = providers.Resource(open_stores, settings.provided.store, read_only)
+    location = providers.Callable(_location, settings, unfinished)
+    stores = providers.Resource(open_stores, location, read_only, make)
     store: providers.Singleton[ConfigStore] = providers.Singleton(
         instrumented,
         ConfigStore,

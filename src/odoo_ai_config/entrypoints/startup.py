@@ -16,7 +16,7 @@ import structlog
 from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import documents_of, stored_accounts
-from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.errors import MasterKeyMissingError, StoreUnusableError
 from odoo_ai_config.application.keys import NotedRevocations
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootChange
@@ -70,7 +70,10 @@ async def opened(container: Container) -> AsyncIterator[Services]:
     async with opened_stores(container) as stores:
         await stores.ensure_ready()
         services = container.services()
-        await services.check_key_ring(make=not container.read_only())
+        try:
+            await services.check_key_ring(make=container.make() and not container.read_only())
+        except MasterKeyMissingError as error:
+            raise error.sought_in(container.key_ring().place) from None
         try:
             yield services
         finally:
@@ -111,6 +114,21 @@ async def set_up(
         settings: The hub's settings.
         restored: Whether the store is a backup, whose messages a person has to look at.
     """
+    revocations = await settle_revocations(services, restored=restored)
+    return FirstSecrets(
+        await ensure_first_key(services, settings),
+        await ensure_webhook_token(services, settings),
+        revocations,
+    )
+
+
+async def settle_revocations(services: Services, *, restored: bool) -> NotedRevocations | None:
+    """
+    Let revoked keys stay revoked, and note those that are; hold messages of a *restored* store.
+
+    Returns:
+        The revoked keys that were known before, if the store is restored.
+    """
     for key in await services.revoke_api_key.again(actor=_STARTUP.id):
         _log.warning("key_revoked_again", key=key.id)
     for address in await services.revoke_address.again(caller=_STARTUP):
@@ -130,11 +148,7 @@ async def set_up(
                 missing=len(revocations.missing),
                 torn=revocations.torn,
             )
-    return FirstSecrets(
-        await ensure_first_key(services, settings),
-        await ensure_webhook_token(services, settings),
-        revocations,
-    )
+    return revocations
 
 
 async def ensure_webhook_token(services: Services, settings: Settings) -> SecretText | None:

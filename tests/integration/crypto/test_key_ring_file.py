@@ -255,7 +255,7 @@ def test_status_shows_ids_and_no_key(source: KeyRingFile, path: Path) -> None:
     added = source.add()
     status = source.status()
     assert status.ring.ids[-1] == added.id
-    assert (status.place, status.private) == (str(path), True)
+    assert (source.place, status.private) == (str(path), True)
     assert not any(secret in repr(status) for secret in secrets_in(path))
 
 
@@ -460,14 +460,14 @@ def test_without_a_setting_the_ring_is_in_the_usual_place(
 ) -> None:
     chosen = key_ring_source(setting, default=path, clock=clock)
     chosen.ring()
-    assert chosen.status().place == str(path)
+    assert chosen.place == str(path)
 
 
 @pytest.mark.parametrize("name", ["keyring.json", "keyring", "a,b=.json"])
 def test_setting_may_be_a_path(tmp_path: Path, clock: ManualClock, name: str) -> None:
     chosen = key_ring_source(str(tmp_path / name), default=tmp_path / "unused", clock=clock)
     chosen.ring()
-    assert chosen.status().place == str(tmp_path / name)
+    assert chosen.place == str(tmp_path / name)
     assert not (tmp_path / "unused").exists()
 
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from attrs import evolve
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import IndexModel, monitoring
+from pymongo import AsyncMongoClient, IndexModel, monitoring
 from pymongo.errors import AutoReconnect
 
 from odoo_ai_config.adapters.mongo import migration
@@ -23,6 +24,7 @@ from odoo_ai_config.adapters.mongo.migration import (
 )
 from odoo_ai_config.adapters.mongo.records import secret_record
 from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, STEPS, Progress, Step
+from odoo_ai_config.adapters.mongo.store_records import MongoStoreRecords
 from odoo_ai_config.application.errors import (
     StoreFailure,
     StoreUnavailableError,
@@ -121,13 +123,32 @@ async def test_new_database_is_prepared_and_read_without_ceremony(
     mongo_uri: str, client_kind: Callable[..., Any]
 ) -> None:
     async with open_client(client_kind, mongo_uri) as client:
-        database = MongoDatabase(client, f"test_{uuid4().hex}")
-        await require_current(database)
+        database = MongoDatabase(client, f"test_{uuid4().hex}", place="mongodb://here/test")
+        for use in (require_current(database), prepare(database, make=False)):
+            with pytest.raises(StoreUnusableError) as missing:
+                await use
+            assert missing.value.failure is StoreFailure.EMPTY
+            assert "mongodb://here/test" in missing.value.advice
         assert await database.collection_names() == set()
         await prepare(database)
         assert await database.collection_names() == set(COLLECTIONS)
         assert await database[LEASES].find().to_list(None) == []
         await require_current(database)
+        await client.drop_database(database.name)
+
+
+async def test_unfinished_database_is_opened_by_a_copy_alone(mongo_uri: str) -> None:
+    async with open_client(AsyncMongoClient, mongo_uri) as client:
+        database = MongoDatabase(client, f"test_{uuid4().hex}")
+        for _ in range(2):
+            await prepare(database, unfinished=True)
+            for use in (prepare(database), require_current(database), migrate(database, silent)):
+                with pytest.raises(StoreUnusableError, match="não terminou"):
+                    await use
+        await MongoStoreRecords(database).finish()
+        await prepare(database)
+        with pytest.raises(StoreUnusableError, match="Já há dados"):
+            await prepare(database, unfinished=True)
         await client.drop_database(database.name)
 
 
@@ -453,7 +474,9 @@ async def test_lease_is_renewed_during_the_work(prepared: MongoDatabase) -> None
     assert await prepared[LEASES].find_one({"_id": "x"}) is None
 
 
-async def test_migration_has_no_timeout(mongo_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_migration_has_no_timeout(
+    mongo_uri: str, prepared: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found: list[float | None] = []
 
     async def look(database: MongoDatabase, _report: Report) -> None:
@@ -461,8 +484,12 @@ async def test_migration_has_no_timeout(mongo_uri: str, monkeypatch: pytest.Monk
         found.append(client.options.pool_options.socket_timeout)
 
     monkeypatch.setattr(migration, "migrate", look)
-    await migrate_at(mongo_uri, silent)
+    place = urlsplit(mongo_uri)
+    await migrate_at(place._replace(path=f"/{prepared.name}").geturl(), silent)
     assert found == [None]
+    with pytest.raises(StoreUnusableError) as missing:
+        await migrate_at(place._replace(path="/absent").geturl(), silent)
+    assert missing.value.failure is StoreFailure.EMPTY
 
 
 async def test_mappings_of_an_earlier_version_are_migrated(prepared: MongoDatabase) -> None:

@@ -21,6 +21,7 @@ from odoo_ai_config.adapters.memory.conversation_store import MemoryConversation
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.store_records import MemoryStoreRecords
 from odoo_ai_config.adapters.memory.tenant_store import MemoryTenantStore
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.application.errors import StoreUnavailableError
@@ -149,6 +150,7 @@ async def world() -> AsyncIterator[World]:
         api_keys=MemoryApiKeyStore(state),
         audit=MemoryAuditLog(state),
         tenants=MemoryTenantStore(state),
+        records=MemoryStoreRecords(state),
         ensure_ready=config.check,
         rehearse_writing=config.check,
     )

@@ -124,12 +124,10 @@ class KeyRingStatus:
     What operators see of a ring.
 
     Args:
-        place: The file or the setting that it comes from.
         private: Whether only its owner can read it there.
     """
 
     ring: KeyRing
-    place: str
     private: bool
 
 
@@ -141,13 +139,20 @@ class KeyRingSource(Protocol):
     `MasterKeyMissingError` if a named key is not in it.
     """
 
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """
+        The file or the setting that it comes from.
+        """
+
     @abstractmethod
     def ring(self) -> KeyRing:
         """
         The ring as it is now; cheap while it does not change.
 
-        Creates the ring if there is none yet. Keeps the ring from before if the place lost it or
-        now holds one without the current key.
+        Creates the ring if there is none yet and it may. Keeps the ring from before if the place
+        lost it or now holds one without the current key.
         """
 
     @abstractmethod

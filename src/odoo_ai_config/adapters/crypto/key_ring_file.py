@@ -44,12 +44,14 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _PATH_STARTS: Final = ("/", "./", "../", "~/")
 
 
-def key_ring_source(setting: str | None, *, default: Path | None, clock: Clock) -> KeyRingSource:
+def key_ring_source(
+    setting: str | None, *, default: Path | None, clock: Clock, make: bool = True
+) -> KeyRingSource:
     """
     The ring of *setting*: a path, or keys as ``base64key[,base64key...]``.
 
     Without a setting it is the file *default*. If that is None, it is a key that lasts as long as
-    the process, which is enough for the store in memory.
+    the process, which is enough for the store in memory. Only with *make* a missing file is made.
 
     The form of the text alone distinguishes keys from a path: a mistyped key must not become the
     name of a file or part of a message.
@@ -61,9 +63,9 @@ def key_ring_source(setting: str | None, *, default: Path | None, clock: Clock) 
     if not text:
         if default is None:
             return KeyRingSetting(KeyRing.of(MasterKey.generate(at=clock.now())))
-        return KeyRingFile(default, clock)
+        return KeyRingFile(default, clock, make=make)
     if _is_path(text):
-        return KeyRingFile(Path(text).expanduser(), clock)
+        return KeyRingFile(Path(text).expanduser(), clock, make=make)
     return KeyRingSetting(KeyRing.of(*map(_from_setting, text.split(","))))
 
 
@@ -92,6 +94,10 @@ class KeyRingSetting(KeyRingSource):
 
     _ring: KeyRing
 
+    @property
+    def place(self) -> str:
+        return SETTING
+
     def ring(self) -> KeyRing:
         return self._ring
 
@@ -107,7 +113,7 @@ class KeyRingSetting(KeyRingSource):
         return self._ring
 
     def status(self) -> KeyRingStatus:
-        return KeyRingStatus(self._ring, place=SETTING, private=True)
+        return KeyRingStatus(self._ring, private=True)
 
     def add(self) -> MasterKey:
         self._refuse()
@@ -132,14 +138,22 @@ class KeyRingFile(KeyRingSource):
     that write it take turns. A running program follows changes of the file. While the file is
     unusable, or holds a ring without the current key, the program keeps the ring that it has and
     logs an error once for each change; its next start fails. Any thread may call the methods.
+
+    Args:
+        make: Whether a missing ring is made.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, make: bool = True) -> None:
         self._path = path
         self._clock = clock
+        self._make = make
         self._loaded: tuple[KeyRing, os.stat_result] | None = None
         self._trouble: tuple[RingTrouble, tuple[int, int, int] | None] | None = None
         self._following = Lock()
+
+    @property
+    def place(self) -> str:
+        return str(self._path.absolute())
 
     def ring(self) -> KeyRing:
         with self._following:
@@ -190,7 +204,7 @@ class KeyRingFile(KeyRingSource):
 
     def status(self) -> KeyRingStatus:
         ring, seen = self._load(checked=False)
-        return KeyRingStatus(ring, place=str(self._path), private=not _advice(self._path, seen))
+        return KeyRingStatus(ring, private=not _advice(self._path, seen))
 
     def add(self) -> MasterKey:
         key = MasterKey.generate(at=self._clock.now())
@@ -220,7 +234,7 @@ class KeyRingFile(KeyRingSource):
             return None
 
     def _load_or_create(self) -> tuple[KeyRing, os.stat_result]:
-        if self._missing():
+        if self._make and self._missing():
             with self._turn():
                 # Another process may have created it in the meantime.
                 if self._missing():
@@ -277,7 +291,9 @@ class KeyRingFile(KeyRingSource):
     def _unusable(self, error: OSError) -> InvalidKeyRingError:
         if isinstance(error, FileNotFoundError):
             return InvalidKeyRingError(
-                f"O chaveiro {self._path} não existe; ele é criado na primeira execução."
+                f"O chaveiro {self.place} não existe, e só a primeira execução do servidor cria "
+                "um. Indique a pasta de dados do servidor (ODOO_AI_CONFIG_DATA_DIR) ou o chaveiro "
+                "(ODOO_AI_CONFIG_KEYRING)."
             )
         return InvalidKeyRingError(
             f"O chaveiro {self._path} não pode ser lido ou gravado ({error.strerror})."

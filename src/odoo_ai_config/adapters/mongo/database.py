@@ -91,6 +91,8 @@ _JOINING_WIRE_VERSION: Final = 25
 # The record of this collection that has the version of all others.
 SCHEMA: Final = "schema"
 VERSION: Final[Record] = {"_id": "version"}
+# Likewise, in a database that a copy or a restore fills.
+UNFINISHED: Final[Record] = {"_id": "unfinished"}
 # True of revisions that another tenant's replaced, and of nothing else.
 LOST: Final[Record] = {"lost_at": {"$gt": 0}}
 # True of every text, and of nothing else.
@@ -110,6 +112,7 @@ class MongoDatabase:
         client: A motor client, or pymongo's own asynchronous one: only what both have is used.
         call_seconds: What a call of the driver takes at most, from the moment of the call; None
             for any time.
+        place: Where it is, for people.
     """
 
     def __init__(
@@ -118,9 +121,11 @@ class MongoDatabase:
         name: str = DEFAULT_NAME,
         *,
         call_seconds: float | None = CALL_SECONDS,
+        place: str = "MongoDB",
     ) -> None:
         self.client = client
         self.name = name
+        self.place = place
         self.call_seconds = call_seconds
         self._database = client.get_database(
             name,
@@ -297,7 +302,10 @@ def open_database(
     except (PyMongoError, ValueError):
         # The driver's messages may quote the part of the URL that has the password.
         raise StoreUnusableError(_MALFORMED_URL) from None
-    return MongoDatabase(client, name, call_seconds=_call_seconds(client))
+    parts = urlsplit(url)
+    # Without the user and the password.
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{name}"
+    return MongoDatabase(client, name, call_seconds=_call_seconds(client), place=place)
 
 
 def _options_of(url: str) -> list[str]:

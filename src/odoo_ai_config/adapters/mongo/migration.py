@@ -13,11 +13,23 @@ from attrs import frozen
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from odoo_ai_config.adapters.mongo.database import SCHEMA, VERSION, MongoDatabase, open_database
+from odoo_ai_config.adapters.mongo.database import (
+    SCHEMA,
+    UNFINISHED,
+    VERSION,
+    MongoDatabase,
+    open_database,
+)
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.lease import Lease
 from odoo_ai_config.adapters.mongo.schema import COLLECTIONS, FORMER, STEPS, Step
-from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnusableError,
+    no_store_at,
+    not_new_at,
+    unfinished_at,
+)
 
 # What is being done, to how many records so far, of how many; the last is an estimate.
 Report: TypeAlias = Callable[[str, int, int], None]
@@ -105,7 +117,7 @@ class _Work:
 
 
 @translated
-async def prepare(database: MongoDatabase) -> None:
+async def prepare(database: MongoDatabase, *, make: bool = True, unfinished: bool = False) -> None:
     """
     Create what *database* still needs, if that is quick: it is new or small.
 
@@ -113,15 +125,20 @@ async def prepare(database: MongoDatabase) -> None:
 
     Raises:
         StoreUnusableError: The server has no transactions or refuses the hub's user; the database
-            belongs to a newer version of this program; or it needs `migrate`.
+            belongs to a newer version of this program; it needs `migrate`; it is new, and not to
+            be made; or it is not *unfinished* as it should be.
     """
+    if unfinished:
+        await _begin_unfinished(database)
     loop = asyncio.get_running_loop()
     lease, until = Lease(database, "migration"), loop.time() + _PATIENCE
-    while (work := await _work_for(database)).needed or work.former:
+    while (work := await _work_for(database, unfinished=unfinished)).needed or work.former:
+        if work.new and not make:
+            raise no_store_at(database.place)
         if await _sizes_beyond(database, work, SMALL):
             raise _to_be_migrated(work)
         if await lease.take():
-            await lease.while_held(lambda: _do(database, _unreported))
+            await lease.while_held(lambda: _do(database, _unreported, unfinished=unfinished))
             return
         if loop.time() > until:
             raise await _busy(lease)
@@ -131,12 +148,22 @@ async def prepare(database: MongoDatabase) -> None:
 async def migrate_at(url: str, report: Report) -> None:
     """
     Open the database that *url* names, and `migrate` it.
+
+    Raises:
+        StoreUnusableError: As `migrate`; or there is none.
     """
     database = open_database(url, patient=True)
     try:
+        await _require_made(database)
         await migrate(database, report)
     finally:
         await database.close()
+
+
+@translated
+async def _require_made(database: MongoDatabase) -> None:
+    if not COLLECTIONS.keys() & await database.collection_names():
+        raise no_store_at(database.place)
 
 
 @translated
@@ -160,10 +187,12 @@ async def migrate(database: MongoDatabase, report: Report) -> None:
 @translated
 async def require_current(database: MongoDatabase) -> None:
     """
-    Raise `StoreUnusableError` unless *database* is new or has all that this program needs.
+    Raise `StoreUnusableError` unless *database* has all that this program needs.
     """
     work = await _work_for(database)
-    if work.new or not work.needed:
+    if work.new:
+        raise no_store_at(database.place)
+    if not work.needed:
         return
     if await _sizes_beyond(database, work, SMALL):
         raise _to_be_migrated(work)
@@ -174,12 +203,17 @@ async def require_current(database: MongoDatabase) -> None:
     )
 
 
-async def require_known(database: MongoDatabase) -> int:
+async def require_known(database: MongoDatabase, *, unfinished: bool = False) -> int:
     """
-    Return the version of *database*, or raise `StoreUnusableError` if it is a newer program's.
+    Return the version of *database*.
+
+    Raises:
+        StoreUnusableError: It is a newer program's, or *unfinished* against expectation.
     """
-    record = await database[SCHEMA].find_one(VERSION)
-    version = 0 if record is None else int(record["value"])
+    records = {record["_id"]: record for record in await database[SCHEMA].find({}).to_list(None)}
+    if UNFINISHED["_id"] in records and not unfinished:
+        raise unfinished_at(database.place)
+    version = int(records.get(VERSION["_id"], {}).get("value", 0))
     if version > len(STEPS):
         raise StoreUnusableError(
             f"O banco do MongoDB está na versão {version}, e este programa só conhece até a "
@@ -190,9 +224,17 @@ async def require_known(database: MongoDatabase) -> int:
     return version
 
 
-async def _work_for(database: MongoDatabase) -> _Work:
+async def _begin_unfinished(database: MongoDatabase) -> None:
+    there = COLLECTIONS.keys() & await database.collection_names()
+    if not there:
+        await database[SCHEMA].insert_one(UNFINISHED)
+    elif await database[SCHEMA].find_one(UNFINISHED) is None:
+        raise not_new_at(database.place)
+
+
+async def _work_for(database: MongoDatabase, *, unfinished: bool = False) -> _Work:
     await database.require_transactions()
-    version = await require_known(database)
+    version = await require_known(database, unfinished=unfinished)
     there = await database.collection_names()
     known = sorted(there & COLLECTIONS.keys())
     found = await asyncio.gather(*(database[name].index_information() for name in known))
@@ -236,9 +278,9 @@ async def _sizes_beyond(database: MongoDatabase, work: _Work, most: int) -> bool
     return any(size > most for size in sizes)
 
 
-async def _do(database: MongoDatabase, report: Report) -> None:
+async def _do(database: MongoDatabase, report: Report, *, unfinished: bool = False) -> None:
     # Another process may have done it before this one got the lease.
-    work = await _work_for(database)
+    work = await _work_for(database, unfinished=unfinished)
     for collection in work.collections:
         await _create(database, collection)
     for collection, indexes in groupby(work.indexes, lambda index: index.collection):

@@ -245,7 +245,7 @@ async def write_state(database: MongoDatabase, state: TenantState, session: Sess
     if state.destroys_keys:
         await _close(database, state, session)
     elif not state.is_closed and stored is not None and stored.is_closed:
-        await _open(database, id_, session)
+        await open_keys(database, id_, session)
 
 
 async def _close(database: MongoDatabase, state: TenantState, session: Session) -> None:
@@ -254,14 +254,24 @@ async def _close(database: MongoDatabase, state: TenantState, session: Session) 
     stored = [] if record is None else [key["id"] for key in record["keys"]]
     if set(stored) != set(state.data_keys):
         raise TenantKeyChangedError
+    await close_keys(database, id_, session)
+
+
+async def close_keys(database: MongoDatabase, id_: str, session: Session | None = None) -> None:
+    """
+    Remove the data keys of a tenant, and keep others from being made.
+    """
     # It stays without keys, so that no commit brings a first one.
     closed: Record = {"$set": {"keys": [], "closed": True}, "$unset": {"active": ""}}
-    await keys.update_one({"_id": id_}, closed, upsert=True, session=session)
+    await database["tenant_keys"].update_one({"_id": id_}, closed, upsert=True, session=session)
     uses = database.key_uses.closing(id_)
     await database["key_uses"].bulk_write(uses, session=session)
 
 
-async def _open(database: MongoDatabase, id_: str, session: Session) -> None:
+async def open_keys(database: MongoDatabase, id_: str, session: Session | None = None) -> None:
+    """
+    Let data keys of a tenant be made again, if they were kept from that.
+    """
     await database["tenant_keys"].delete_one({"_id": id_, "closed": True}, session=session)
     uses = database.key_uses.opening(id_)
     await database["key_uses"].bulk_write(uses, session=session)

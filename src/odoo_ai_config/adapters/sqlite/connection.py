@@ -10,16 +10,23 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 from odoo_ai_config.adapters.private_files import PRIVATE_FILE, make_private_folder
-from odoo_ai_config.adapters.sqlite.schema import migrate, require_migrated
+from odoo_ai_config.adapters.sqlite.schema import (
+    APPLICATION_ID,
+    migrate,
+    require_begun,
+    require_migrated,
+)
 from odoo_ai_config.application.errors import (
     StoreFailure,
     StoreUnavailableError,
     StoreUnusableError,
+    no_store_at,
 )
 
 T = TypeVar("T")
@@ -90,11 +97,22 @@ class DatabaseFile:
 
     Args:
         read_only: Whether connections change neither the tables nor the folder.
+        make: Whether it is made if it is not there.
+        application_id: What says that it is one of ours, and whole.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        make: bool = True,
+        application_id: int = APPLICATION_ID,
+    ) -> None:
         self.path = path.absolute()
         self.read_only = read_only
+        self.make = make and not read_only
+        self.application_id = application_id
         self._name = f"file:{quote(str(self.path))}"
         self._log = Path(f"{self.path}-wal")
         self._identity: tuple[int, int] | None = None
@@ -107,17 +125,24 @@ class DatabaseFile:
         How SQLite opens it, without ever creating it: a missing file is an outage.
         """
         if not self.read_only:
-            return f"{self._name}?mode=rw"
+            return self.shared_address
         # SQLite creates a log even to read. Without a log, nothing is writing.
         return f"{self._name}?mode=ro{'' if self._log.exists() else '&immutable=1'}"
+
+    @property
+    def shared_address(self) -> str:
+        """
+        How SQLite opens it beside others that write.
+        """
+        return f"{self._name}?mode=rw"
 
     def create(self) -> None:
         """
         Create the file if it is missing. Only its owner can read it and the files beside it.
 
-        Raises `StoreUnusableError` if it is missing and *read_only*.
+        Raises `StoreUnusableError` if it is missing and not to be made.
         """
-        if not self.read_only:
+        if self.make:
             make_private_folder(self.path.parent)
             # An existing file is not even opened: closing it would drop the locks that another
             # connection of this process holds on it.
@@ -125,10 +150,7 @@ class DatabaseFile:
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
         self._identity = _identity_at(self.path)
         if self._identity is None:
-            raise StoreUnusableError(
-                f"{self.path} não existe; confira ODOO_AI_CONFIG_STORE_URL e "
-                "ODOO_AI_CONFIG_DATA_DIR (o arquivo é criado na primeira execução do servidor)."
-            )
+            raise no_store_at(str(self.path))
 
     def remember_log(self) -> None:
         """
@@ -173,7 +195,7 @@ class FileConnection:
     Args:
         busy_timeout: How long opening it may wait for others.
         patient: Whether the same goes for what is done with it later.
-        prepare: Makes the tables that are missing.
+        prepare: Makes the tables that are missing; by default those of the store.
     """
 
     def __init__(
@@ -183,13 +205,13 @@ class FileConnection:
         busy_timeout: float,
         patient: bool,
         cache_kib: int,
-        prepare: Callable[[sqlite3.Connection], None] = migrate,
+        prepare: Callable[[sqlite3.Connection], None] | None = None,
     ) -> None:
         self._file = file
         self._busy_timeout = busy_timeout
         self._patient = patient
         self._cache_kib = cache_kib
-        self._prepare = prepare
+        self._prepare = prepare or partial(migrate, application_id=file.application_id)
         self._connection: sqlite3.Connection | None = None
         self._address = ""
 
@@ -247,6 +269,8 @@ class FileConnection:
             if self._file.read_only:
                 require_migrated(connection)
             else:
+                if not self._file.make:
+                    require_begun(connection)
                 _set_up(connection)
                 self._prepare(connection)
         except (sqlite3.Error, StoreUnusableError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -17,9 +17,10 @@ from odoo_ai_config.adapters.sqlite.cache import Lookup, RowCache
 from odoo_ai_config.adapters.sqlite.connection import DatabaseFile, change_number, failure_of
 from odoo_ai_config.adapters.sqlite.examining import scrub
 from odoo_ai_config.adapters.sqlite.live_routing import LiveRouting
-from odoo_ai_config.adapters.sqlite.reader import ChangeDetector, Reader
+from odoo_ai_config.adapters.sqlite.reader import ChangeDetector, Reader, Snapshot
 from odoo_ai_config.adapters.sqlite.row_layout import Row
 from odoo_ai_config.adapters.sqlite.rows import optional
+from odoo_ai_config.adapters.sqlite.schema import APPLICATION_ID, UNFINISHED_ID
 from odoo_ai_config.adapters.sqlite.writer import GroupWriter, Write
 from odoo_ai_config.application.errors import (
     StoreFailure,
@@ -47,14 +48,28 @@ class SqliteDatabase:
 
     Args:
         read_only: Whether nothing is made, migrated or written.
+        make: Whether the file is made if it is not there.
+        unfinished: Whether it is one that a copy or a restore fills.
     """
 
     def __init__(
-        self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT, read_only: bool = False
+        self,
+        path: Path,
+        *,
+        busy_timeout: float = BUSY_TIMEOUT,
+        read_only: bool = False,
+        make: bool = True,
+        unfinished: bool = False,
     ) -> None:
         self.cache = RowCache()
+        self._busy_timeout = busy_timeout
         self._read_only = read_only
-        self._file = DatabaseFile(path, read_only=read_only)
+        self._file = DatabaseFile(
+            path,
+            read_only=read_only,
+            make=make,
+            application_id=UNFINISHED_ID if unfinished else APPLICATION_ID,
+        )
         self._writer = GroupWriter(self._file, self.cache, busy_timeout=busy_timeout)
         self._reader = Reader(self._file, busy_timeout=busy_timeout)
         self._detector = ChangeDetector(self._file, busy_timeout=busy_timeout)
@@ -127,6 +142,18 @@ class SqliteDatabase:
         """
         return await self._reader.read(read)
 
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """
+        The database as it is at one moment.
+        """
+        snapshot = Snapshot(self._file, busy_timeout=self._busy_timeout)
+        try:
+            await snapshot.open()
+            yield snapshot
+        finally:
+            await snapshot.close()
+
     async def select(
         self, statement: str, values: Row | dict[str, str | int], make: Callable[[Row], T]
     ) -> list[T]:
@@ -198,22 +225,36 @@ class SqliteDatabase:
 
 @contextlib.contextmanager
 def open_sqlite(
-    path: Path, *, busy_timeout: float = BUSY_TIMEOUT, read_only: bool = False
+    path: Path,
+    *,
+    busy_timeout: float = BUSY_TIMEOUT,
+    read_only: bool = False,
+    make: bool = True,
+    unfinished: bool = False,
 ) -> Iterator[SqliteDatabase]:
     """
-    The database at *path*, made if it is not there, for as long as the context lasts.
+    The database at *path*, for as long as the context lasts.
 
     Args:
         path: Where it is.
         busy_timeout: How long others are waited for, in seconds.
         read_only: Whether nothing is made, migrated or written.
+        make: Whether the file is made if it is not there.
+        unfinished: Whether it is one that a copy or a restore fills.
 
     Raises:
         StoreUnusableError: The file is not one of ours, or too new for this program; or it is
-            only to be read, and missing or too old.
+            missing and not to be made; or it is only to be read, and too old; or it is not
+            *unfinished* as it should be.
         StoreUnavailableError: It cannot be opened now.
     """
-    database = SqliteDatabase(path, busy_timeout=busy_timeout, read_only=read_only)
+    database = SqliteDatabase(
+        path,
+        busy_timeout=busy_timeout,
+        read_only=read_only,
+        make=make,
+        unfinished=unfinished,
+    )
     try:
         database.open()
         yield database

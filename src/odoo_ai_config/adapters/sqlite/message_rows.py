@@ -43,6 +43,13 @@ _MOVE: Final = (
     f"(?9, {', '.join(f'?{number}' for number in range(11, 33))}), "
     "head = head AND ?12 IS NOT NULL WHERE id = ?1 AND revision = ?13 - 1 RETURNING head"
 )
+_PUT: Final = (
+    f"INSERT INTO messages ({MESSAGE_COLUMNS}, lane, head) "
+    f"VALUES ({', '.join(f'?{number}' for number in range(1, 34))}, 0) "
+    f"ON CONFLICT (id) DO UPDATE SET (stage, {_STATE}, head) = "
+    f"(?9, {', '.join(f'?{number}' for number in range(11, 33))}, 0)"
+)
+_NO_HEAD: Final = "UPDATE messages SET head = 0 WHERE lane = ? AND due_at IS NOT NULL AND head"
 # Every message of the conversation after the first finds it there.
 _NAME: Final = "INSERT INTO persons (digest, lane) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _OPEN_IN_LANE: Final = (
@@ -131,6 +138,22 @@ def promote(connection: sqlite3.Connection, lane: str) -> None:
     Make the first open message of *lane* its head.
     """
     connection.execute(_PROMOTE, (lane,))
+
+
+def put_message(message: InboxMessage, connection: sqlite3.Connection) -> None:
+    """
+    Write *message* over the stored one, or behind all others; it is no head.
+    """
+    connection.execute(_PUT, message_row(message))
+    name_persons(connection, message.persons or (), message.conversation)
+
+
+def settle_lane(lane: str, connection: sqlite3.Connection) -> None:
+    """
+    Make the first open message of *lane* its only head.
+    """
+    connection.execute(_NO_HEAD, (lane,))
+    promote(connection, lane)
 
 
 def find_received(connection: sqlite3.Connection, origin: Origin) -> InboxMessage | None:

@@ -7,10 +7,17 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    StoreFailure,
+    StoreUnusableError,
+    not_new_at,
+    unfinished_at,
+)
 
 # "odoo" in ASCII; tells our files from other programs' databases.
 APPLICATION_ID: Final = 0x6F646F6F
+# "odo?": a file that a copy or a restore fills, which nothing else opens.
+UNFINISHED_ID: Final = 0x6F646F3F
 
 # STRICT tables.
 OLDEST_SQLITE: Final = (3, 37, 0)
@@ -462,30 +469,31 @@ _STATE: Final = (
 )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, *, application_id: int = APPLICATION_ID) -> None:
     """
     Bring a database to the version that this program knows; an empty file becomes one.
 
-    Raises `StoreUnusableError` if it belongs to another program or a newer version of this one.
+    Raises `StoreUnusableError` if it belongs to another program or a newer version of this one,
+    or has another *application_id*.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreUnusableError(
             f"O SQLite {sqlite3.sqlite_version} deste Python é antigo demais; "
             f"é preciso o {'.'.join(map(str, OLDEST_SQLITE))} ou mais novo."
         )
-    if _version(connection) == len(_MIGRATIONS):
+    if _version(connection, application_id) == len(_MIGRATIONS):
         return
     # Another process may be doing the same: look again once nobody else can write.
     connection.execute("BEGIN IMMEDIATE")
     try:
-        before = _version(connection)
+        before = _version(connection, application_id)
         for script in _MIGRATIONS[before:]:
             for statement in _statements(script):
                 connection.execute(statement)
         if 0 < before < len(_MIGRATIONS):
             # An older program that still serves from its memory looks at the file once more.
             connection.execute("UPDATE sequence SET value = value + 1")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {application_id}")
         connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
         connection.execute("COMMIT")
     finally:
@@ -493,9 +501,9 @@ def migrate(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-def require_migrated(connection: sqlite3.Connection) -> None:
+def require_begun(connection: sqlite3.Connection) -> int:
     """
-    Raise `StoreUnusableError` unless the tables are those that this program knows.
+    Return the version of the tables, or raise `StoreUnusableError` if there are none.
     """
     version = _version(connection)
     if version == 0:
@@ -504,6 +512,14 @@ def require_migrated(connection: sqlite3.Connection) -> None:
             f"({StoreFailure.EMPTY.value}).",
             StoreFailure.EMPTY,
         )
+    return version
+
+
+def require_migrated(connection: sqlite3.Connection) -> None:
+    """
+    Raise `StoreUnusableError` unless the tables are those that this program knows.
+    """
+    version = require_begun(connection)
     if version < len(_MIGRATIONS):
         raise StoreUnusableError(
             f"O arquivo do armazenamento está na versão {version}; o próximo início do servidor "
@@ -531,12 +547,26 @@ def _too_new(version: int) -> StoreUnusableError:
     )
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def finish_copy(connection: sqlite3.Connection) -> None:
+    """
+    Make a file that a copy or a restore has filled one that servers open.
+    """
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    # The writer commits what changes rows.
+    connection.execute("UPDATE sequence SET value = value + 1")
+
+
+def _version(connection: sqlite3.Connection, application_id: int = APPLICATION_ID) -> int:
     application: int
     version: int
     tables: int
     application, version, tables = connection.execute(_STATE).fetchone()
-    if application != APPLICATION_ID and (application or version or tables):
+    if application != application_id:
+        if application == UNFINISHED_ID:
+            raise unfinished_at("o arquivo do armazenamento")
+        if application == APPLICATION_ID:
+            raise not_new_at("o arquivo de destino")
+    if application != application_id and (application or version or tables):
         raise StoreUnusableError(
             "O arquivo do armazenamento é um banco SQLite de outro programa; "
             "escolha outro caminho."

@@ -12,6 +12,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, OPTIONS
 from odoo_ai_config.entrypoints.cli.help_pages import PortugueseFormatter
 from odoo_ai_config.entrypoints.cli.refusals import EXPECTED, advice_on, usage_advice
@@ -33,6 +34,7 @@ _COMMANDS: Final = {
     "channels": "commands.conversations",
     "person": "commands.person",
     "send": "commands.send",
+    "init": "serve.serving",
     "serve": "serve.serving",
     "worker": "serve.serving",
     "tunnel": "commands.tunnel",
@@ -47,11 +49,16 @@ _COMMANDS: Final = {
     "audit": "commands.audit",
     "doctor": "commands.doctor",
     "migrate": "commands.migrating",
+    "copy": "commands.copying",
+    "backup": "commands.copying",
+    "restore": "commands.copying",
+    "where": "commands.where",
     "seal": "commands.sealing",
     "settings": "commands.settings",
 }
 _FAILED: Final = 1
 _MISUSED: Final = 2
+_NO_STORE: Final = 3
 _INTERRUPTED: Final = 130
 
 
@@ -101,7 +108,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return _MISUSED
     except EXPECTED as error:
         tell(f"Erro: {advice_on(error)}")
-        return _FAILED
+        missing = isinstance(error, StoreUnusableError) and error.failure is StoreFailure.EMPTY
+        return _NO_STORE if missing else _FAILED
     except BrokenPipeError:
         # The reader of the results has closed the pipe; the last flush must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -38,6 +38,28 @@ def progress(what: str) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def counts_shown() -> Iterator[Callable[[str, int], None]]:
+    """
+    Show people at a terminal how many of each kind are done.
+    """
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}: {task.completed}"),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr),
+        disable=not sys.stderr.isatty(),
+    ) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=None)
+            bars.update(tasks[what], completed=done)
+
+        yield show
+
+
+@contextmanager
 def steps_shown() -> Iterator[Callable[[str, int, int], None]]:
     """
     Show people each step of a long work: at a terminal how far it is, in a log that it begins.

@@ -55,7 +55,7 @@ _STORE_ADVICE: Final[Mapping[StoreFailure, str]] = {
         "O armazenamento está danificado; pare o servidor, guarde uma cópia e restaure um backup"
     ),
     StoreFailure.DISK_FULL: "Não há espaço para gravar no armazenamento; libere espaço em disco",
-    StoreFailure.EMPTY: "O arquivo do armazenamento está vazio; execute odoo-ai-config doctor",
+    StoreFailure.EMPTY: "O armazenamento está vazio; execute odoo-ai-config doctor",
     StoreFailure.FILE_REPLACED: (
         "O arquivo do armazenamento foi removido ou trocado; devolva-o ao lugar"
     ),
@@ -92,11 +92,12 @@ def advice_on(error: CommandError | SettingsError | CodedError) -> str:
             return str(error)
         case StoreUnusableError(advice=advice) | InvalidKeyRingError(advice=advice):
             return advice
-        case MasterKeyMissingError(master_ids=master_ids):
+        case MasterKeyMissingError(master_ids=master_ids, place=place):
             return (
-                f"O chaveiro não tem a chave mestra {', '.join(master_ids)}, com que os dados "
-                "foram criptografados; restaure o chaveiro desses dados ou indique-o com "
-                "ODOO_AI_CONFIG_KEYRING."
+                f"O chaveiro{f' {place}' if place else ''} não tem a chave mestra "
+                f"{', '.join(master_ids)}, com que os dados foram criptografados; indique a pasta "
+                "de dados do servidor com ODOO_AI_CONFIG_DATA_DIR ou o chaveiro desses dados com "
+                "ODOO_AI_CONFIG_KEYRING, ou restaure-o."
             )
         case StoreUnavailableError(failure=failure):
             return f"{_STORE_ADVICE[failure]} ({failure.value})."

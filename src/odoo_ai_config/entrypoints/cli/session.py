@@ -7,12 +7,13 @@ Opening raises `SettingsError`, `DomainError` or `ApplicationError`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final, TypeVar
 
 from attrs import evolve
 
+from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 from odoo_ai_config.application.tenants import TenantOverview
 from odoo_ai_config.entrypoints.cli.flags import StoreFlags
 from odoo_ai_config.entrypoints.container import Container
@@ -29,9 +30,9 @@ _PAGE: Final = 100
 
 def session(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
     """
-    The use cases, for as long as one command runs.
+    The use cases, for as long as one command runs, over a store that is there.
     """
-    return opened(Container(settings=flags.settings()))
+    return opened(Container(settings=flags.settings(), make=False))
 
 
 def reading(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
@@ -41,14 +42,20 @@ def reading(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
     return opened(Container(settings=flags.settings(), read_only=True))
 
 
-def rehearsing(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
+@asynccontextmanager
+async def rehearsing(flags: StoreFlags) -> AsyncIterator[Services]:
     """
     The use cases for a dry run; on an empty hub if there is none yet.
     """
-    location = flags.settings().store
-    if location.technology == "sqlite" and not location.path.exists():
-        flags = evolve(flags, store_url=_NO_STORE)
-    return reading(flags)
+    async with AsyncExitStack() as stack:
+        try:
+            services = await stack.enter_async_context(reading(flags))
+        except StoreUnusableError as error:
+            if error.failure is not StoreFailure.EMPTY:
+                raise
+            empty = evolve(flags, store_url=_NO_STORE)
+            services = await stack.enter_async_context(reading(empty))
+        yield services
 
 
 async def every(

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 import environ
 from attrs import Attribute, AttrsInstance, fields, frozen
@@ -34,6 +35,7 @@ from odoo_ai_config.entrypoints.settings.values import (
 )
 
 PREFIX: Final = "ODOO_AI_CONFIG"
+RING_FILE: Final = "keyring.json"
 # Longer than a request to a crew, and longer than posting its answer.
 SHORTEST_LEASE: Final = 75
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -337,7 +339,7 @@ class Settings:
         """
         The file of the key ring, unless the keys themselves are set.
         """
-        return self.data_dir / "keyring.json"
+        return self.data_dir / RING_FILE
 
     @property
     def webhook_token_path(self) -> Path:
@@ -376,6 +378,7 @@ class StoreLocation:
     Args:
         driver: What speaks with MongoDB.
         threads: The calls that motor makes at the same time.
+        unfinished: Whether a copy or a restore fills it.
     """
 
     technology: str
@@ -383,6 +386,17 @@ class StoreLocation:
     url: SecretText | None = None
     driver: Driver = "motor"
     threads: int = 100
+    unfinished: bool = False
+
+    @property
+    def place(self) -> str:
+        """
+        Where it is, for people: without a user and a password.
+        """
+        if self.url is None:
+            return "memory://" if self.technology == "memory" else str(self.path.absolute())
+        parts = urlsplit(self.url.reveal())
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @frozen

@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.settings.schema import (
     PREFIX,
+    RING_FILE,
     SCHEMA,
     Setting,
     Settings,
@@ -26,6 +27,7 @@ from odoo_ai_config.entrypoints.settings.schema import (
 )
 
 _MASK: Final = "***"
+_SQLITE: Final = "sqlite:///"
 _ALSO_NAMED: Final = {
     "NGROK_AUTH_TOKEN": "NGROK_AUTHTOKEN",
     "CREDENTIAL_ENCRYPTION_KEY": f"{PREFIX}_LEGACY_FERNET_KEY",
@@ -86,6 +88,25 @@ class SettingSources:
         Every setting with its value and source, valid or not.
         """
         return tuple(map(self._state, SCHEMA))
+
+    def with_folder_of_store(self) -> SettingSources:
+        """
+        The sources, with the folder of a SQLite file for data folder if it has the key ring.
+
+        So whoever names the file of a server also has its key ring. A data folder that is set,
+        or that has a key ring, stays.
+        """
+        values = self._merged()
+        url = values.get(_VARIABLES["store_url"], "")
+        if not url.startswith(_SQLITE) or values.get(_VARIABLES["data_dir"]):
+            return self
+        folder = Path(url.removeprefix(_SQLITE)).parent
+        usual = Path(next(one.default for one in SCHEMA if one.name == "data_dir"))
+        if (usual / RING_FILE).exists() or not (folder / RING_FILE).exists():
+            return self
+        return SettingSources(
+            {**self.values, Source.DEFAULT: {_VARIABLES["data_dir"]: str(folder)}}
+        )
 
     def present(self, variables: Collection[str]) -> tuple[str, ...]:
         """
@@ -155,7 +176,7 @@ def read_sources(
         SettingsError: A file cannot be read or has an unknown setting.
     """
     from_file = {} if file is None or parse_yaml is None else _from_file(file, parse_yaml)
-    return SettingSources(
+    sources = SettingSources(
         {
             Source.FILE: from_file,
             Source.DOTENV: _renamed(_from_dotenv((folder or Path.cwd()) / ".env")),
@@ -163,6 +184,7 @@ def read_sources(
             Source.FLAG: {_VARIABLES[name]: value for name, value in (flags or {}).items()},
         }
     )
+    return sources.with_folder_of_store()
 
 
 def _renamed(values: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
 from odoo_ai_config.adapters.sqlite.database import open_sqlite
+from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.entrypoints.cli import main
 
 
@@ -45,16 +47,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def empty_store(folder: Path) -> None:
     """
-    An empty store.
+    An empty store with a key ring, as `init` leaves it without its secrets.
     """
     with open_sqlite(folder / "var" / "odoo-ai-config.db"):
-        pass
+        KeyRingFile(folder / "var" / "keyring.json", SystemClock()).ring()
 
 
 @pytest.fixture
-def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(empty_store: None, command_alone: Command) -> Command:
     """
-    Runs a command line in this process.
+    Runs a command line in this process, over a store that is empty at first.
+    """
+    return command_alone
+
+
+@pytest.fixture
+def command_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """
+    Runs a command line in this process, in a folder without a store.
     """
 
     def run(*tokens: str) -> Ended:

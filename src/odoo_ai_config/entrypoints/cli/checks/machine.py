@@ -67,16 +67,17 @@ def ring_will_be_made(settings: Settings) -> bool:
 
 def _key_ring(container: Container) -> CheckResult:
     try:
-        seen = container.key_ring().status()
+        source = container.key_ring()
+        seen = source.status()
     except InvalidKeyRingError as error:
         return failed("chaveiro", error.advice)
     if not seen.private:
         return failed(
             "chaveiro",
-            f"{seen.place} não pertence só a quem roda o servidor",
-            f"execute: chmod 600 {seen.place} (e chown, se o dono for outro)",
+            f"{source.place} não pertence só a quem roda o servidor",
+            f"execute: chmod 600 {source.place} (e chown, se o dono for outro)",
         )
-    return passed("chaveiro", f"{seen.place}, chave atual {seen.ring.current_id}")
+    return passed("chaveiro", f"{source.place}, chave atual {seen.ring.current_id}")
 
 
 async def _spool(settings: Settings) -> AsyncIterator[CheckResult]:

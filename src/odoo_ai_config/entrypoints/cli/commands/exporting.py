@@ -11,14 +11,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from odoo_ai_config.application.documents.reading import yaml_of
+from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.errors import MappingNotFoundError
-from odoo_ai_config.entrypoints.cli.document_files import MAPPING_FILE, place_of
+from odoo_ai_config.domain.identifiers import DocumentKey
+from odoo_ai_config.entrypoints.cli.document_files import MAPPING_FILE, document_files, place_of
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, all_tenants, reading
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_object
 from odoo_ai_config.entrypoints.private_files import write_private
+from odoo_ai_config.entrypoints.wiring import Services
 
 
 async def export(
@@ -27,31 +30,46 @@ async def export(
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
-    Exporta todos os documentos e o mapeamento, na forma que `import` lê.
+    Exporta todos os documentos e o mapeamento (se há canais), na forma que `import` lê.
 
     Credenciais saem como referências (`sealed:...`), nunca em texto claro: não é um
-    backup; para isso copie o banco de dados e o chaveiro. Só quem exporta lê os arquivos,
+    backup; para isso há `backup`. Só quem exporta lê os arquivos,
     e nenhum link dentro da pasta é seguido.
     """
-    written = 0
+    written: set[DocumentKey] = set()
     async with reading(flags) as services:
         async for tenant in all_tenants(services):
             for revision in tenant.documents:
                 text = await yaml_of(revision.document, services.ports.yaml)
                 _write(folder, place_of(revision.key), text)
-                written += 1
-        try:
-            sections = await services.read_mapping(caller=OPERATOR)
-        except MappingNotFoundError:
-            mapping = None
-        else:
-            mapping = folder / MAPPING_FILE
-            content = json.dumps(mapping_object(sections), ensure_ascii=False, indent=2)
-            _write(folder, MAPPING_FILE, f"{content}\n")
-    say(f"{written} documento(s) em {folder}")
+                written.add(revision.key)
+        mapping = await mapping_text(services)
+        if mapping is not None:
+            _write(folder, MAPPING_FILE, mapping)
+    say(f"{len(written)} documento(s) em {folder}")
     if mapping is not None:
-        say(f"mapeamento em {mapping}")
-        tell(f"Para importar: odoo-ai-config import {folder} --mapping-file {mapping}")
+        say(f"mapeamento em {folder / MAPPING_FILE}")
+    for file in document_files(folder):
+        if file.key is not None and file.key not in written:
+            tell(f"{file.path}: este documento não existe mais no hub; import o criaria de novo")
+    tell(f"Para importar: odoo-ai-config import {folder}")
+
+
+async def mapping_text(services: Services) -> str | None:
+    """
+    The whole mapping as its file has it; None if there is no channel.
+    """
+    try:
+        return text_of_mapping(await services.read_mapping(caller=OPERATOR))
+    except MappingNotFoundError:
+        return None
+
+
+def text_of_mapping(sections: MappingSections) -> str:
+    """
+    A mapping as its file has it.
+    """
+    return f"{json.dumps(mapping_object(sections), ensure_ascii=False, indent=2)}\n"
 
 
 def _write(folder: Path, place: Path | str, text: str) -> None:

@@ -46,7 +46,7 @@ async def status(*, flags: StoreFlags = AS_SET) -> None:
         for key in ring.keys
     ]
     say_table(heading, rows)
-    tell(f"Chaveiro: {seen.place}")
+    tell(f"Chaveiro: {container.key_ring().place}")
     if any(master_id != ring.current_id for master_id in used):
         tell("Há chaves de clientes sob uma chave antiga; conclua com: keyring rotate")
 
@@ -58,7 +58,7 @@ def add(*, flags: StoreFlags = AS_SET) -> None:
 
     Assim ela pode ser copiada para todas as máquinas antes de `keyring rotate`.
     """
-    key = Container(settings=flags.settings()).key_ring().add()
+    key = Container(settings=flags.settings(), make=False).key_ring().add()
     say(f"Chave mestra {key.id} acrescentada.")
     tell("Distribua o chaveiro e faça um backup; depois: odoo-ai-config keyring rotate")
 
@@ -79,7 +79,7 @@ async def rotate(
 
     Pode rodar com o servidor no ar. Interrompida, continua de onde parou quando repetida.
     """
-    container = Container(settings=flags.settings())
+    container = Container(settings=flags.settings(), make=False)
     async with opened(container) as services:
         if tenant is not None:
             with progress("segredos criptografados de novo") as advance:

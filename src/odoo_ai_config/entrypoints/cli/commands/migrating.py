@@ -20,7 +20,7 @@ async def migrate(*, flags: StoreFlags = AS_SET) -> None:
     este comando. Interrompido, continua de onde parou quando repetido. Faça antes um backup e pare
     os servidores da versão anterior.
     """
-    async with opened_stores(Container(settings=flags.settings())) as stores:
+    async with opened_stores(Container(settings=flags.settings(), make=False)) as stores:
         if stores.migrate is not None:
             with steps_shown() as show:
                 await stores.migrate(show)

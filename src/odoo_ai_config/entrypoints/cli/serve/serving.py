@@ -17,6 +17,7 @@ import structlog
 import uvloop
 from cyclopts import Parameter
 
+from odoo_ai_config.application.keys import NotedRevocations
 from odoo_ai_config.entrypoints.apps import names_of
 from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
@@ -29,6 +30,20 @@ from odoo_ai_config.entrypoints.settings import Settings
 from odoo_ai_config.entrypoints.startup import FirstSecrets
 
 _log = structlog.get_logger()
+
+
+def init(*, flags: ServerFlags = SERVER_AS_SET) -> None:
+    """
+    Cria o banco de dados, o chaveiro e a primeira chave de API, sem iniciar o servidor.
+
+    O que já existe fica como está. Só `init`, `serve` e `demo` criam um armazenamento.
+    """
+    settings = flags.settings()
+    first = asyncio.run(prepare(settings))
+    _announce_key(settings, first)
+    if first.webhook_token is not None:
+        say(f"Token do webhook para o Chatwoot guardado em {settings.webhook_token_path}")
+    say(f"Armazenamento pronto: {settings.store.place}")
 
 
 def serve(
@@ -184,10 +199,27 @@ def _place(settings: Settings, listener: socket.socket) -> str:
     return f"http://{host}:{listener.getsockname()[1]}"
 
 
-def _announce(settings: Settings, first: FirstSecrets, place: str) -> None:
+def _announce_key(settings: Settings, first: FirstSecrets) -> None:
     if first.api_key is not None:
         say(f"Chave de API criada e guardada em {settings.api_key_path} (mostrada só desta vez):")
         say(first.api_key.reveal())
+
+
+def announce_revocations(settings: Settings, revocations: NotedRevocations) -> None:
+    """
+    Say what is known of keys that were revoked after the backup.
+    """
+    ids = revocations.ids
+    say(f"Backup restaurado: {len(ids)} ID(s) revogado(s) em {settings.revoked_keys_path}.")
+    if revocations.doubtful or not ids:
+        say(
+            "Aviso: esse arquivo pode estar incompleto; confira o que está em vigor (keys list, "
+            "addresses list) e revogue o que não deve valer (keys revoke, addresses revoke)."
+        )
+
+
+def _announce(settings: Settings, first: FirstSecrets, place: str) -> None:
+    _announce_key(settings, first)
     if first.webhook_token is not None:
         say(
             "Endereço do webhook para o Chatwoot; o fim dele é secreto e está guardado em "
@@ -195,13 +227,6 @@ def _announce(settings: Settings, first: FirstSecrets, place: str) -> None:
         )
         say(f"{settings.public_url or place}/webhook/{first.webhook_token.reveal()}")
     if first.revocations is not None:
-        ids, doubtful = first.revocations.ids, first.revocations.doubtful
-        say(f"Backup restaurado: {len(ids)} ID(s) revogado(s) em {settings.revoked_keys_path}.")
-        if doubtful or not ids:
-            say(
-                "Aviso: esse arquivo pode estar incompleto; confira o que está em vigor (keys "
-                "list, addresses list) e revogue o que não deve valer (keys revoke, addresses "
-                "revoke)."
-            )
+        announce_revocations(settings, first.revocations)
     say(f"odoo-ai-config {version('odoo-ai-config')} escutando em {place}")
     _log.info("server_ready", place=place, apps=names_of(settings.apps), workers=settings.workers)

@@ -28,7 +28,7 @@ UNTIL = "2099-12-01T09:00:00-03:00"
 
 
 @pytest.fixture
-def acme(folder: Path) -> None:
+def acme(folder: Path, empty_store: None) -> None:
     """
     A client with an account and two conversations.
     """

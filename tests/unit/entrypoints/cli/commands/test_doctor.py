@@ -65,16 +65,18 @@ def test_sound_installation_passes_every_check(command: Command, installed: Path
         assert any(f"  {subject}" in line for line in ended.lines)
 
 
-def test_empty_folder_is_fine_and_stays_empty(command: Command, folder: Path) -> None:
-    ended = examined(command)
+def test_empty_folder_is_fine_and_stays_empty(command_alone: Command, folder: Path) -> None:
+    ended = examined(command_alone)
     assert ended.status == 0, ended.out
     assert "primeira execução" in ended.out
     assert list(folder.iterdir()) == []
 
 
-def test_names_of_the_replaced_service_are_pointed_out(command: Command, folder: Path) -> None:
+def test_names_of_the_replaced_service_are_pointed_out(
+    command_alone: Command, folder: Path
+) -> None:
     (folder / ".env").write_text("CONFIG_SERVICE_API_KEY=segredo\n")
-    ended = examined(command)
+    ended = examined(command_alone)
     assert ended.status == 0
     (warning,) = findings(ended, "aviso")
     assert "CONFIG_SERVICE_API_KEY" in warning
@@ -133,9 +135,9 @@ def test_open_data_folder_is_a_warning(command: Command, installed: Path) -> Non
 
 
 @pytest.mark.parametrize("place", ["var", "logs"])
-def test_folder_that_is_a_file_is_found(place: str, command: Command, folder: Path) -> None:
+def test_folder_that_is_a_file_is_found(place: str, command_alone: Command, folder: Path) -> None:
     (folder / place).write_text("")
-    ended = examined(command)
+    ended = examined(command_alone)
     assert ended.status == 1
     assert any(place in line for line in findings(ended, "falha"))
 
@@ -159,7 +161,7 @@ def test_key_ring_of_other_data_is_found_and_the_needed_key_named(
     command: Command, installed: Path
 ) -> None:
     needed = command("keyring", "status").lines[1].split()[0]
-    command("keyring", "add", "--data-dir", "other")
+    command("init", "--data-dir", "other")
     shutil.copy(installed / "other" / "keyring.json", installed / "var" / "keyring.json")
     ended = examined(command)
     assert ended.status == 1
@@ -230,13 +232,13 @@ def test_database_whose_log_was_removed_is_found(
     assert "migra" not in ended.out
 
 
-def test_first_start_that_was_cut_off_is_no_failure(command: Command, folder: Path) -> None:
+def test_first_start_that_was_cut_off_is_no_failure(command_alone: Command, folder: Path) -> None:
     (folder / "var").mkdir(mode=0o700)
     emptied(folder / "var" / "odoo-ai-config.db")
-    ended = examined(command)
+    ended = examined(command_alone)
     assert ended.status == 0, ended.out
     assert any("vazio" in line for line in findings(ended, "aviso"))
-    assert "(empty)" in command("tenants").err
+    assert "(empty)" in command_alone("tenants").err
 
 
 @pytest.mark.parametrize(
@@ -281,14 +283,27 @@ def test_command_that_only_reads_migrates_nothing(
         ("keyring", "status"),
         ("messages", "list"),
         ("chatwoot", "list"),
+        ("keys", "create", "--name", "x", "--scope", "admin"),
+        ("keys", "revoke", "x"),
+        ("addresses", "revoke", "x"),
+        ("keyring", "rotate"),
+        ("seal",),
+        ("migrate",),
+        ("messages", "replay", "msg_12345678"),
+        ("tenants", "pause", "acme"),
+        ("import", "."),
+        ("copy", "--to", "sqlite:///copy.db"),
+        ("backup", "hub.backup"),
     ],
 )
-def test_command_that_only_reads_refuses_a_store_that_is_not_there(
-    command: Command, folder: Path, tokens: tuple[str, ...]
+def test_command_refuses_a_store_that_is_not_there(
+    command_alone: Command, folder: Path, tokens: tuple[str, ...]
 ) -> None:
-    ended = command(*tokens, "--store-url", "sqlite:///engano.db")
-    assert (ended.status, ended.out) == (1, "")
-    assert "engano.db não existe" in ended.err
+    ended = command_alone(*tokens, "--store-url", "sqlite:///engano.db")
+    assert (ended.status, ended.out) == (3, "")
+    assert f"Não há armazenamento em {folder}/engano.db." in ended.err
+    assert "where" in ended.err
+    assert "init" in ended.err
     assert list(folder.iterdir()) == []
 
 

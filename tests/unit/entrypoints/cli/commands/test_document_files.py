@@ -49,8 +49,12 @@ def old(folder: Path) -> Path:
     )
 
 
+WORDS = ("criado", "atualizado", "apagado", "igual", "ignorado", "falhou")
+
+
 def fates(out: str) -> dict[str, str]:
-    reports = (line.split(maxsplit=1) for line in out.splitlines())
+    # Without the lines of the differences.
+    reports = (line.split(maxsplit=1) for line in out.splitlines() if line.startswith(WORDS))
     return {rest.partition(":")[0].removeprefix("old/"): fate for fate, rest in reports}
 
 
@@ -99,12 +103,14 @@ def test_import_again_changes_nothing(command: Command, old: Path) -> None:
     assert len(command("history", "loja", "--domain", "retail").lines) == 2
 
 
-def test_rehearsal_says_the_same_and_writes_nothing(command: Command, old: Path) -> None:
-    rehearsal = command("import", "old", "--mapping-file", "mapping.json", "--dry-run")
+def test_rehearsal_says_the_same_and_writes_nothing(command_alone: Command, old: Path) -> None:
+    rehearsal = command_alone("import", "old", "--mapping-file", "mapping.json", "--dry-run")
     assert "nada foi gravado" in rehearsal.err
     assert not Path("var").exists()
-    assert command("import", "old", "--mapping-file", "mapping.json").out == rehearsal.out
-    again = command("import", "old", "--mapping-file", "mapping.json", "--dry-run")
+    command_alone("init")
+    imported = command_alone("import", "old", "--mapping-file", "mapping.json")
+    assert fates(imported.out) == fates(rehearsal.out)
+    again = command_alone("import", "old", "--mapping-file", "mapping.json", "--dry-run")
     assert set(fates(again.out).values()) == {"igual", "ignorado"}
 
 
@@ -227,6 +233,7 @@ def test_export_can_be_imported_elsewhere_but_for_the_secrets(command: Command, 
     command("import", "old", "--mapping-file", "mapping.json")
     command("export", "out")
     elsewhere = ("--data-dir", "elsewhere")
+    command("init", *elsewhere)
     taken = command("import", "out", "--mapping-file", "out/chatwoot_mapping.json", *elsewhere)
     assert taken.status == 1
     assert [fate for fate in fates(taken.out).values() if fate == "falhou"] == ["falhou"]
@@ -247,6 +254,7 @@ def test_channels_of_two_clients_with_one_inbox_id_survive_export_and_import(
     command("import", "in", "--mapping-file", "mapping.json")
     command("export", "out")
     exported = (folder / "out" / "chatwoot_mapping.json").read_text()
+    command("init", "--data-dir", "elsewhere")
     for more in ((), ("--replace-mapping",), ("--data-dir", "elsewhere")):
         again = command("import", "in", "--mapping-file", "out/chatwoot_mapping.json", *more)
         assert set(fates(again.out).values()) == {"criado" if "elsewhere" in more else "igual"}
@@ -426,3 +434,109 @@ def test_export_goes_into_the_working_folder_and_beside_it_too(
     assert (old.parent / "here" / "retail" / "loja" / "config.yaml").read_text() == CONFIG
     assert (old.parent / "there" / "retail" / "loja" / "config.yaml").read_text() == CONFIG
     assert (old.parent / "retail" / "loja" / "config.yaml").read_text() == CONFIG
+
+
+def test_plan_shows_what_would_change_without_secrets(command: Command, old: Path) -> None:
+    command("import", "old", "--mapping-file", "mapping.json")
+    (old / "retail/loja/config.yaml").write_text(CONFIG.replace("Loja", "Loja Nova"))
+    (old / "retail/loja/credentials.yaml").write_text("credentials: {odoo: outra-secreta}\n")
+    (old / "retail/nova").mkdir()
+    (old / "retail/nova/config.yaml").write_text("name: Nova\n")
+    (old.parent / "mapping.json").write_text(
+        json.dumps({"accounts": {"2": {"account_id": "loja", "domain": "retail"}}})
+    )
+
+    plan = command("import", "old", "--mapping-file", "mapping.json", "--dry-run")
+
+    assert plan.status == 0
+    lines = plan.out.splitlines()
+    for line in ("-name: Loja", "+name: Loja Nova", "+name: Nova", '+      "account": "2",'):
+        assert line in lines
+    assert "secreta" not in plan.out + plan.err
+    assert plan.out.count("sealed:") == 2
+    assert "-odoo: " not in plan.out
+    assert command("show", "nova", "--domain", "retail").status == 1
+
+
+def test_export_into_its_own_store_has_nothing_to_do_whatever_the_ends_of_lines(
+    command: Command, old: Path
+) -> None:
+    (old / "retail/loja/config.yaml").write_bytes(b"# a\r\nname: Loja\r\n\r\nx: [1,  2]\n")
+    command("import", "old", "--mapping-file", "mapping.json")
+    said = command("export", "out")
+    assert "odoo-ai-config import out" in said.err
+    exported = (old.parent / "out/retail/loja/config.yaml").read_bytes()
+    assert exported == (old / "retail/loja/config.yaml").read_bytes()
+    for more in ((), ("--dry-run",), ("--prune",), ("--replace-mapping",)):
+        ended = command("import", "out", *more)
+        assert ended.status == 0
+        assert "Nada a fazer." in ended.err
+        assert set(fates(ended.out)) >= {
+            "out/chatwoot_mapping.json",
+            "out/retail/loja/config.yaml",
+        }
+
+
+def test_hub_without_channels_is_exported_and_imported(command: Command, folder: Path) -> None:
+    written(folder / "in", {"default/a/config.yaml": "name: A\n"})
+    assert command("import", "in").status == 0
+    said = command("export", "out")
+    assert [path.name for path in (folder / "out").iterdir()] == ["default"]
+    assert "--mapping-file" not in said.err
+    assert "Nada a fazer." in command("import", "out").err
+
+
+def test_prune_deletes_what_the_folder_lacks_but_no_secret_of_an_area_that_is_there(
+    command: Command, folder: Path
+) -> None:
+    files = {
+        "default/a/config.yaml": "name: A\n",
+        "default/a/crews.yaml": "crews: {}\n",
+        "default/a/credentials.yaml": "credentials: {odoo: senha-secreta}\n",
+        "default/gone/config.yaml": "name: G\n",
+        "default/gone/credentials.yaml": "credentials: {odoo: senha-secreta}\n",
+    }
+    written(folder / "in", files)
+    assert command("import", "in").status == 0
+    written(folder / "less", {"default/a/config.yaml": "name: A\n"})
+
+    plan = command("import", "less", "--prune", "--dry-run")
+    assert fates(plan.out) == {
+        "less/default/a/config.yaml": "igual",
+        "less/default/a/crews.yaml": "apagado",
+        "less/default/gone/config.yaml": "apagado",
+        "less/default/gone/credentials.yaml": "apagado",
+    }
+    assert "-name: G" in plan.out.splitlines()
+    assert command("show", "gone").status == 0
+    done = command("import", "less", "--prune")
+    assert fates(done.out) == fates(plan.out)
+    assert command("show", "gone").status == 1
+    assert command("show", "a", "--type", "credentials").status == 0
+    assert "Nada a fazer." in command("import", "less", "--prune").err
+
+
+def test_prune_deletes_nothing_if_a_file_failed_or_there_is_none(
+    command: Command, folder: Path
+) -> None:
+    written(folder / "in", {"default/a/config.yaml": "name: A\n"})
+    command("import", "in")
+    written(folder / "bad", {"default/b/config.yaml": "name: [\n"})
+    (folder / "empty").mkdir()
+    for name in ("bad", "empty"):
+        ended = command("import", name, "--prune")
+        assert ended.status == 1
+        assert "Nada foi apagado" in ended.err
+    assert command("show", "a").status == 0
+
+
+def test_export_names_files_of_documents_that_are_gone(command: Command, folder: Path) -> None:
+    written(
+        folder / "in", {"default/a/config.yaml": "name: A\n", "default/b/config.yaml": "b: 1\n"}
+    )
+    command("import", "in")
+    command("export", "out")
+    (folder / "in/default/b/config.yaml").unlink()
+    command("import", "in", "--prune")
+    said = command("export", "out")
+    assert "out/default/b/config.yaml: este documento não existe mais" in said.err

@@ -17,7 +17,7 @@ CANARY = "canário-da-senha"
 
 
 @pytest.fixture
-def acme(folder: Path) -> None:
+def acme(folder: Path, empty_store: None) -> None:
     """
     A client with credentials.
     """

@@ -19,10 +19,10 @@ def test_sqlite_file_is_migrated_as_a_start_does(command: Command, folder: Path)
     assert command("tenants").status == 0
 
 
-def test_database_of_another_program_is_refused(command: Command, folder: Path) -> None:
+def test_database_of_another_program_is_refused(command_alone: Command, folder: Path) -> None:
     (folder / "var").mkdir(mode=0o700)
     (folder / "var" / "odoo-ai-config.db").write_bytes(b"no database" * 100)
-    ended = command("migrate")
+    ended = command_alone("migrate")
     assert ended.status == 1
     assert ended.err.startswith("Erro: ")
 

@@ -1,0 +1,266 @@
+"""
+The file of a backup: compressed records, encrypted if there is a passphrase.
+
+A line of JSON says what it is. Frames follow, each with its length; the last one is empty. With a
+passphrase each is sealed by AES-256-GCM under a key of its own file, by scrypt. The nonce counts
+the frames and tells the last one, and the first line is authenticated with each: frames can be
+neither moved, nor cut off, nor put behind another line.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import orjson
+from attrs import define, field, frozen
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from odoo_ai_config.adapters.private_files import PRIVATE_FILE, sync_folder
+from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
+from odoo_ai_config.application.ports.store_records import RecordKind
+from odoo_ai_config.domain.credentials.secrets import SecretText
+
+_FORMAT: Final = "odoo-ai-config backup 1"
+_FRAME: Final = 2**18
+_LARGEST_FRAME: Final = 2**20
+_LARGEST_HEAD: Final = 2**16
+_LENGTH: Final = 4
+_SALT: Final = 16
+_COUNTER: Final = 11
+_TAG: Final = 16
+_KEY: Final = 32
+# 128 MiB and half a second for each guess.
+_COST: Final = 17
+_KIND_END: Final = b"\t"
+
+
+@frozen
+class BackupHead:
+    """
+    What a backup says of itself without its passphrase.
+
+    Args:
+        made_at: The moment that it shows, or shortly before.
+        master_ids: The fingerprints of the master keys that its sealed values need.
+        salt: Of the passphrase; None if there is none.
+    """
+
+    made_at: datetime
+    master_ids: Sequence[str]
+    salt: bytes | None = None
+
+    def line(self) -> bytes:
+        told = {
+            "format": _FORMAT,
+            "made_at": self.made_at.isoformat(),
+            "master_ids": list(self.master_ids),
+            "salt": None if self.salt is None else b64encode(self.salt).decode(),
+        }
+        return orjson.dumps(told) + b"\n"
+
+
+@define
+class BackupWriter:
+    """
+    Writes records into a backup; made by `writing_backup`.
+    """
+
+    _file: BinaryIO
+    _head: bytes
+    _cipher: AESGCM | None
+    _packer: zlib._Compress = field(factory=zlib.compressobj)
+    _waiting: bytearray = field(factory=bytearray)
+    _frames: int = 0
+
+    def write(self, kind: RecordKind, encoded: bytes) -> None:
+        """
+        Write one record. JSON has no line ends.
+        """
+        self._pack(kind.value.encode() + _KIND_END + encoded + b"\n")
+
+    def finish(self) -> None:
+        """
+        End the file.
+        """
+        self._waiting += self._packer.flush()
+        self._send(0)
+        self._frame(b"", last=True)
+
+    def _pack(self, line: bytes) -> None:
+        self._waiting += self._packer.compress(line)
+        self._send(_FRAME - 1)
+
+    def _send(self, rest: int) -> None:
+        while len(self._waiting) > rest:
+            self._frame(bytes(self._waiting[:_FRAME]), last=False)
+            del self._waiting[:_FRAME]
+
+    def _frame(self, content: bytes, *, last: bool) -> None:
+        if self._cipher is not None:
+            content = self._cipher.encrypt(_nonce(self._frames, last=last), content, self._head)
+        self._file.write(len(content).to_bytes(_LENGTH) + content)
+        self._frames += 1
+
+
+@contextmanager
+def writing_backup(
+    path: Path,
+    *,
+    made_at: datetime,
+    master_ids: Collection[str],
+    passphrase: SecretText | None = None,
+) -> Iterator[BackupWriter]:
+    """
+    A new backup at *path*, which is there once the context has ended without an error.
+
+    The other arguments are those of `BackupHead`.
+
+    Raises:
+        OSError: It cannot be written, or there is something at *path*.
+    """
+    if path.exists():
+        raise FileExistsError(0, "já existe", str(path))
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    # Left behind by a process that was killed.
+    unfinished.unlink(missing_ok=True)
+    salt = None if passphrase is None else os.urandom(_SALT)
+    head = BackupHead(made_at, sorted(master_ids), salt)
+    line = head.line()
+    descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(line)
+            writer = BackupWriter(file, line, _cipher_of(head, passphrase))
+            yield writer
+            writer.finish()
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync_folder(path.absolute().parent)
+
+
+@frozen
+class BackupReader:
+    """
+    Reads a backup; made by `reading_backup`.
+    """
+
+    head: BackupHead
+    _file: BinaryIO
+    _line: bytes
+
+    def records(self, passphrase: SecretText | None) -> Iterator[tuple[RecordKind, bytes]]:
+        """
+        Its records, each of which may be used before all are read: the end says if they are whole.
+
+        Raises:
+            StoreUnusableError: It is damaged, not whole, or the passphrase is another.
+        """
+        if self.head.salt is not None and passphrase is None:
+            raise _unusable("é criptografado; indique a senha com --passphrase-file")
+        for line in self._lines(_cipher_of(self.head, passphrase)):
+            name, _, text = line.partition(_KIND_END)
+            try:
+                kind = RecordKind(name.decode())
+            except ValueError:
+                raise _damaged() from None
+            yield kind, text
+
+    def _lines(self, cipher: AESGCM | None) -> Iterator[bytes]:
+        unpacker, rest = zlib.decompressobj(), b""
+        try:
+            for frame in self._frames(cipher):
+                content = frame
+                while content:
+                    # A small frame may hold very much.
+                    rest += unpacker.decompress(content, _LARGEST_FRAME)
+                    content = unpacker.unconsumed_tail
+                    *lines, rest = rest.split(b"\n")
+                    yield from lines
+        except zlib.error:
+            raise _damaged() from None
+        if rest or not unpacker.eof or unpacker.unused_data:
+            raise _damaged()
+
+    def _frames(self, cipher: AESGCM | None) -> Iterator[bytes]:
+        number = 0
+        while True:
+            length = self._file.read(_LENGTH)
+            size = int.from_bytes(length)
+            content = self._file.read(size) if size <= _LARGEST_FRAME else b""
+            if len(length) < _LENGTH or len(content) < size or size > _LARGEST_FRAME:
+                raise _damaged()
+            if cipher is None:
+                if not content:
+                    return
+            else:
+                last = size == _TAG
+                try:
+                    content = cipher.decrypt(_nonce(number, last=last), content, self._line)
+                except InvalidTag:
+                    if number:
+                        raise _damaged() from None
+                    raise _unusable("não abre com esta senha, ou está danificado") from None
+                if last:
+                    return
+            yield content
+            number += 1
+
+
+@contextmanager
+def reading_backup(path: Path) -> Iterator[BackupReader]:
+    """
+    The backup at *path*, for as long as the context lasts.
+
+    Raises:
+        OSError: It cannot be read.
+        StoreUnusableError: It is no backup, or one of a newer version.
+    """
+    with path.open("rb") as file:
+        line = file.readline(_LARGEST_HEAD)
+        yield BackupReader(_head_of(line), file, line)
+
+
+def _head_of(line: bytes) -> BackupHead:
+    try:
+        told = orjson.loads(line)
+        if told["format"] == _FORMAT:
+            salt = told["salt"]
+            return BackupHead(
+                datetime.fromisoformat(told["made_at"]),
+                tuple(map(str, told["master_ids"])),
+                None if salt is None else b64decode(salt, validate=True),
+            )
+    except (ValueError, TypeError, LookupError):
+        pass
+    raise _unusable("não é um backup do odoo-ai-config, ou é de uma versão mais nova")
+
+
+def _cipher_of(head: BackupHead, passphrase: SecretText | None) -> AESGCM | None:
+    if head.salt is None or passphrase is None:
+        return None
+    derived = Scrypt(head.salt, length=_KEY, n=2**_COST, r=8, p=1)
+    return AESGCM(derived.derive(passphrase.reveal_utf8()))
+
+
+def _nonce(number: int, *, last: bool) -> bytes:
+    return number.to_bytes(_COUNTER) + bytes([last])
+
+
+def _damaged() -> StoreUnusableError:
+    return _unusable("está danificado ou incompleto")
+
+
+def _unusable(what: str) -> StoreUnusableError:
+    return StoreUnusableError(f"O arquivo {what}.", StoreFailure.CORRUPT)

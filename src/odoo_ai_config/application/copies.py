@@ -1,0 +1,324 @@
+"""
+Copies of whole stores: into another store, into a backup, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Final, TypeAlias
+
+from attrs import define, field, frozen
+
+from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
+from odoo_ai_config.application.ports.store_records import (
+    ORDERED,
+    PAGE_BYTES,
+    PAGE_RECORDS,
+    Record,
+    RecordKind,
+    RecordReader,
+    StoreRecords,
+)
+
+# Everything about a record, as text; equal for equal records, whatever store they come from.
+Encode: TypeAlias = Callable[[Record], bytes]
+# What is being done, to how many records so far.
+Report: TypeAlias = Callable[[str, int], None]
+_RANGE: Final = 2**256
+
+
+@define
+class KindDigest:
+    """
+    The digest of the records of one kind, in any order where their order says nothing.
+    """
+
+    ordered: bool
+    count: int = 0
+    total: int = 0
+
+    def add(self, encoded: bytes) -> None:
+        """
+        Take in one record.
+        """
+        place = f"{self.count}:".encode() if self.ordered else b""
+        self.total = (self.total + int.from_bytes(sha256(place + encoded).digest())) % _RANGE
+        self.count += 1
+
+    def __str__(self) -> str:
+        return f"{self.total:064x}"
+
+
+Digests: TypeAlias = Mapping[RecordKind, KindDigest]
+
+
+def no_digests() -> dict[RecordKind, KindDigest]:
+    """
+    The digests of an empty store.
+    """
+    return {kind: KindDigest(kind in ORDERED) for kind in RecordKind}
+
+
+async def pages_of(reader: RecordReader, kind: RecordKind) -> AsyncIterator[Sequence[Record]]:
+    """
+    All records of *kind*, page by page.
+    """
+    page = await reader.page(kind)
+    while page.records:
+        yield page.records
+        if page.end is None:
+            return
+        page = await reader.page(kind, page.end)
+
+
+async def digests_of(
+    reader: RecordReader, encode: Encode, what: str, on_progress: Report
+) -> Digests:
+    """
+    The digests of everything that *reader* reads.
+    """
+    digests, seen = no_digests(), 0
+    for kind in RecordKind:
+        async for records in pages_of(reader, kind):
+            for record in records:
+                digests[kind].add(encode(record))
+            seen += len(records)
+            on_progress(what, seen)
+    return digests
+
+
+@frozen
+class CopyReport:
+    """
+    What a copy did.
+
+    Args:
+        changed: How many records were written or removed.
+        digests: Of everything that both stores have.
+    """
+
+    changed: int
+    digests: Digests
+
+
+@frozen(eq=False)
+class CopyStore:
+    """
+    Make *target* the same as *source*, which may be in use meanwhile.
+
+    A pass writes what differs and removes what the source does not have, so an interrupted copy
+    goes on when it is repeated. Passes follow until one finds nothing to do. Then all records of
+    both are read once more: two readings in a row that find the same are the source as it was
+    between them.
+    """
+
+    source: StoreRecords
+    target: StoreRecords
+    encode: Encode
+
+    async def __call__(self, on_progress: Report, on_pass: Callable[[int], None]) -> CopyReport:
+        """
+        Copy everything, and call *on_pass* after each pass with the number of differences.
+        """
+        changed = 0
+        while True:
+            differences = await self._pass(on_progress)
+            changed += differences
+            on_pass(differences)
+            if differences:
+                continue
+            copied = await digests_of(self.target, self.encode, "conferindo", on_progress)
+            if copied == await digests_of(self.source, self.encode, "conferindo", on_progress):
+                return CopyReport(changed, copied)
+
+    async def _pass(self, on_progress: Report) -> int:
+        # Removed first, and in reverse: what refers to a record goes before it, and what must be
+        # unique is free again.
+        differences = 0
+        for kind in reversed(RecordKind):
+            if kind is not RecordKind.AUDIT:
+                differences += await self._remove_others(kind)
+        for kind in RecordKind:
+            if kind is RecordKind.AUDIT:
+                differences += await self._follow(on_progress)
+            else:
+                differences += await self._put_changed(kind, on_progress)
+        return differences
+
+    async def _remove_others(self, kind: RecordKind) -> int:
+        removed = 0
+        async for records in pages_of(self.target, kind):
+            found = await self.source.find(kind, records)
+            others = [
+                record for record, known in zip(records, found, strict=True) if known is None
+            ]
+            if others:
+                await self.target.remove(kind, others)
+                removed += len(others)
+        return removed
+
+    async def _put_changed(self, kind: RecordKind, on_progress: Report) -> int:
+        put = seen = 0
+        async for records in pages_of(self.source, kind):
+            found = await self.target.find(kind, records)
+            changed = [
+                record
+                for record, known in zip(records, found, strict=True)
+                if known is None or self.encode(known) != self.encode(record)
+            ]
+            if changed:
+                await self.target.put(kind, changed)
+                put += len(changed)
+            seen += len(records)
+            on_progress(kind.value, seen)
+        return put
+
+    async def _follow(self, on_progress: Report) -> int:
+        """
+        Write the audit trail: nothing in it changes, so only its end may be missing.
+        """
+        written = _Entries(self.target)
+        seen = changed = 0
+        async for records in pages_of(self.source, RecordKind.AUDIT):
+            there = await written.take(len(records))
+            same = 0
+            for record, known in zip(records, there, strict=False):
+                if self.encode(known) != self.encode(record):
+                    break
+                same += 1
+            if same < len(there):
+                # Whatever it is, it is not the trail of this source.
+                changed += await written.remove_rest(there[same:])
+            if same < len(records):
+                await self.target.put(RecordKind.AUDIT, records[same:])
+                changed += len(records) - same
+            seen += len(records)
+            on_progress(RecordKind.AUDIT.value, seen)
+        return changed + await written.remove_rest(())
+
+
+@define
+class _Entries:
+    """
+    The audit trail of *store*, read in portions of any size.
+
+    What is written after the last of them was read does not count.
+    """
+
+    store: StoreRecords
+    _done: bool = False
+    _read: list[Record] = field(factory=list)
+    _start: object | None = None
+
+    async def take(self, count: int) -> list[Record]:
+        """
+        The next *count* entries, or as many as there are.
+        """
+        while len(self._read) < count and not self._done:
+            page = await self.store.page(RecordKind.AUDIT, self._start)
+            self._read += page.records
+            self._start, self._done = page.end, page.end is None
+        taken, self._read = self._read[:count], self._read[count:]
+        return taken
+
+    async def remove_rest(self, taken: Sequence[Record]) -> int:
+        """
+        Remove *taken* and all that follows.
+        """
+        rest, removed = [*taken, *self._read], 0
+        self._read = []
+        while rest or not self._done:
+            if rest:
+                await self.store.remove(RecordKind.AUDIT, rest)
+                removed += len(rest)
+            rest = await self.take(PAGE_RECORDS)
+        return removed
+
+
+@frozen(eq=False)
+class BackUpStore:
+    """
+    Read a store as it is at one moment.
+    """
+
+    source: StoreRecords
+    encode: Encode
+
+    async def __call__(
+        self, write: Callable[[RecordKind, bytes], None], on_progress: Report
+    ) -> Digests:
+        """
+        Give each record to *write*.
+        """
+        digests = no_digests()
+        async with self.source.moment() as reader:
+            for kind in RecordKind:
+                async for records in pages_of(reader, kind):
+                    for record in records:
+                        encoded = self.encode(record)
+                        digests[kind].add(encoded)
+                        write(kind, encoded)
+                    on_progress(kind.value, digests[kind].count)
+        return digests
+
+
+@frozen(eq=False)
+class RestoreStore:
+    """
+    Fill a store with the records of a backup.
+    """
+
+    target: StoreRecords
+    encode: Encode
+    decode: Callable[[RecordKind, bytes], Record]
+
+    async def __call__(
+        self, records: Iterable[tuple[RecordKind, bytes]], on_progress: Report
+    ) -> Digests:
+        """
+        Remove what an interrupted restore left, store *records*, and read them all again.
+
+        Raises:
+            StoreUnusableError: The store does not have what was written.
+        """
+        for kind in reversed(RecordKind):
+            async for left in pages_of(self.target, kind):
+                await self.target.remove(kind, left)
+        digests = no_digests()
+        for kind, portion in _portions(records):
+            await self.target.put(kind, [self.decode(kind, encoded) for encoded in portion])
+            for encoded in portion:
+                digests[kind].add(encoded)
+            on_progress(kind.value, digests[kind].count)
+        stored = await digests_of(self.target, self.encode, "conferindo", on_progress)
+        if stored != digests:
+            kinds = ", ".join(kind.value for kind in RecordKind if stored[kind] != digests[kind])
+            raise StoreUnusableError(
+                f"O destino não tem o que foi gravado nele ({kinds}); alguém mais o altera? "
+                "Repita num destino novo.",
+                StoreFailure.CORRUPT,
+            )
+        return digests
+
+
+def _portions(
+    records: Iterable[tuple[RecordKind, bytes]],
+) -> Iterator[tuple[RecordKind, list[bytes]]]:
+    """
+    Neighbours of one kind, as many as a page has.
+    """
+    of: RecordKind | None = None
+    portion: list[bytes] = []
+    size = 0
+    for kind, encoded in records:
+        if of is not None and (
+            kind is not of or len(portion) == PAGE_RECORDS or size >= PAGE_BYTES
+        ):
+            yield of, portion
+            portion, size = [], 0
+        of = kind
+        portion.append(encoded)
+        size += len(encoded)
+    if of is not None:
+        yield of, portion
