@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 from attrs import fields_dict, has
 from cattrs import Converter
-from cattrs.errors import BaseValidationError
+from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
@@ -62,6 +62,15 @@ _OMITTED: Final[Mapping[type[Any], str]] = {
     Item: "withdrawn",
     Outcome: "replayed",
 }
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    BaseValidationError,
+    ForbiddenExtraKeysError,
+    DomainError,
+)
 _PLAIN: Final = Converter(detailed_validation=False, forbid_extra_keys=True)
 
 
@@ -81,7 +90,7 @@ def decoded(kind: RecordKind, text: bytes) -> Record:
     """
     try:
         record: Record = _PLAIN.structure(orjson.loads(text), _CLASSES[kind])
-    except (ValueError, TypeError, LookupError, AttributeError, BaseValidationError, DomainError):
+    except _UNREADABLE:
         # Not chained: the cause quotes values.
         raise StoreUnusableError(
             f"Um registro do backup ({kind.value}) está danificado ou é de uma versão mais nova "

@@ -20,10 +20,13 @@ from attrs import define, evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from odoo_ai_config.adapters.plain_records import decoded, encoded
 from odoo_ai_config.application.collections import CollectionReading
+from odoo_ai_config.application.copies import BackUpStore, RestoreStore
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.reading import OpenedMessage
+from odoo_ai_config.application.ports.store_records import RecordKind
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.collections import (
@@ -127,6 +130,9 @@ class Mortal:
         return call
 
 
+def _unreported(_what: str, _done: int) -> None: ...
+
+
 class LifecycleMachine(RuleBasedStateMachine):
     """
     The machine over the stores that *open_stores* opens.
@@ -139,6 +145,7 @@ class LifecycleMachine(RuleBasedStateMachine):
         self.loop = asyncio.Runner()
         self.stack = AsyncExitStack()
         stores = self.run(self.stack.enter_async_context(type(self).open_stores()))
+        self.stores = stores
         self.hub = MemoryHub(stores=stores)
         self.numbers: Iterator[int] = iter(range(1, 10**6))
         self.standings: dict[TenantId, Standing] = dict.fromkeys(TENANTS, Standing.ACTIVE)
@@ -172,6 +179,14 @@ class LifecycleMachine(RuleBasedStateMachine):
 
     def _value(self) -> str:
         return f"<{next(self.numbers)}>"
+
+    @rule()
+    def back_up_and_restore(self) -> None:
+        # All that is stored goes out, and comes back.
+        lines: list[tuple[RecordKind, bytes]] = []
+        records = self.stores.records
+        self.run(BackUpStore(records, encoded)(lambda *line: lines.append(line), _unreported))
+        self.run(RestoreStore(records, encoded, decoded)(lines, _unreported))
 
     @rule(area=areas)
     def publish(self, area: TenantArea) -> None:
