@@ -508,6 +508,8 @@ def api_keys(draw: DrawFn) -> ApiKey:
         tenant=draw(st.none() | tenant_ids()),
         created_at=created,
         revoked_at=draw(st.none() | st.just(created + timedelta(days=1))),
+        expires_at=draw(st.none() | st.just(created + timedelta(days=90))),
+        used_at=draw(st.none() | st.just(created + timedelta(hours=1))),
     )
 
 
@@ -647,6 +649,7 @@ def audit_entries() -> SearchStrategy[AuditEntry]:
         tenant=st.none() | tenant_ids(),
         subject=printable(),
         request_id=st.none() | printable(min_size=1),
+        reason=st.none() | printable(min_size=1),
     )
 
 

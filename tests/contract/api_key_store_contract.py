@@ -4,13 +4,17 @@ What every ApiKeyStore promises.
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, assume, given, settings
 
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import ApiKey, Scope, TokenUse
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.errors import RevisionConflictError
 from tests import strategies
-from tests.contract.samples import AT, DAY, api_key
+from tests.contract.samples import AT, DAY, MINUTE, api_key, audit_entry
 from tests.contract.stores import StoreContract, Stores
+from tests.trail import trail
 
 
 async def write(stores: Stores, *keys: ApiKey) -> None:
@@ -59,6 +63,8 @@ class ApiKeyStoreContract(StoreContract):
     )
     @given(key=strategies.api_keys())
     async def test_key_is_kept_as_it_was(self, stores: Stores, key: ApiKey) -> None:
+        # A key of an earlier example may be revoked.
+        assume(await stores.api_keys.api_key(key.id) is None)
         await write(stores, key)
         assert await stores.api_keys.api_key(key.id) == key
 
@@ -74,3 +80,32 @@ class ApiKeyStoreContract(StoreContract):
         assert await second_stores.api_keys.api_key("a1") is None
         await write(stores, api_key("a1"))
         assert await second_stores.api_keys.api_keys() == [api_key("a1")]
+
+    async def test_revoked_key_does_not_change_any_more(
+        self, stores: Stores, second_stores: Stores
+    ) -> None:
+        revoked = api_key().revoked(AT)
+        await write(stores, api_key())
+        await second_stores.api_keys.api_key("a1")
+        await write(second_stores, revoked)
+        for instance in (stores, second_stores):
+            for changed in (api_key().expiring(AT + DAY), api_key(), revoked):
+                with pytest.raises(RevisionConflictError):
+                    await instance.config.commit(
+                        Changeset(api_keys=(api_key("a2"), changed), audit=(audit_entry(),))
+                    )
+        assert await stores.api_keys.api_keys() == [revoked]
+        assert await trail(stores.audit) == []
+
+    async def test_key_may_expire_and_is_used(self, stores: Stores) -> None:
+        expiring = evolve(api_key(), expires_at=AT + DAY, used_at=AT)
+        await write(stores, expiring)
+        assert await stores.api_keys.api_key("a1") == expiring
+
+    async def test_latest_use_of_a_key_counts(self, stores: Stores, second_stores: Stores) -> None:
+        await write(stores, api_key("a1"), api_key("a2", day=1))
+        for minutes in (2, 3, 1):
+            use = TokenUse("a1", AT + minutes * MINUTE)
+            await second_stores.config.commit(Changeset(key_uses=(use, TokenUse("nobody", AT))))
+        used = evolve(api_key("a1"), used_at=AT + 3 * MINUTE)
+        assert await second_stores.api_keys.api_keys() == [used, api_key("a2", day=1)]

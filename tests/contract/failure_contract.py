@@ -23,7 +23,8 @@ from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageI
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.store_records import RecordKind, StoreRecords
 from odoo_ai_config.application.ports.tenant_store import TenantStore
-from odoo_ai_config.domain.changes import AuditId, Changeset, IdempotencyKey
+from odoo_ai_config.domain.audit import Voucher
+from odoo_ai_config.domain.changes import Changeset, IdempotencyKey
 from odoo_ai_config.domain.channels.mapping import ChannelClaim
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.collections import Position
@@ -163,7 +164,9 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "api_keys.api_key": lambda stores: stores.api_keys.api_key("a1"),
     "api_keys.api_keys": lambda stores: stores.api_keys.api_keys(),
     "audit.entries": lambda stores: stores.audit.entries(),
-    "audit.entry": lambda stores: stores.audit.entry(AuditId("1")),
+    "audit.chain": lambda stores: stores.audit.chain(),
+    "audit.end": lambda stores: stores.audit.end(),
+    "audit.link": lambda stores: stores.audit.link(lambda end: Voucher("m", str(end))),
     "tenants.current": lambda stores: stores.tenants.current(ACME),
     "tenants.standing": lambda stores: stores.tenants.standing(ACME),
     "tenants.place": lambda stores: stores.tenants.place(owner()),

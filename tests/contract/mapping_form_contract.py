@@ -41,6 +41,7 @@ from tests import strategies
 from tests.contract.samples import AT, audit_entry, mapping
 from tests.contract.stores import StoreContract, Stores
 from tests.stand_ins.clock import ManualClock
+from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY
 
 # The stores stay from one example to the next; each example replaces their whole mapping.
@@ -157,7 +158,7 @@ class MappingFormContract(StoreContract):
                         mappings=(written,), audit=(audit_entry(),), mapping_state=state_of(seen)
                     )
                 )
-        assert await stores.audit.entries() == []
+        assert await acts(stores.audit) == []
         now = list(await stores.channels.mappings())
         assert [revision.version for revision in now] == [1, 1]
         await stores.config.commit(

@@ -21,6 +21,7 @@ from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from tests.contract.samples import AT, DAY, mapping, request_record
 from tests.contract.stores import StoreContract, Stores
+from tests.trail import pruned
 
 KEY = mapping().mapping.key
 MICROSECOND = timedelta(microseconds=1)
@@ -261,7 +262,7 @@ class MappingHistoryContract(StoreContract):
         written = [mapping(version=version, sequence=version) for version in range(1, 5)]
         neighbour = mapping("2")
         await write(stores, *written, neighbour)
-        report = await stores.config.prune(policy, now=AT + 5 * DAY)
+        report = await pruned(stores, policy, now=AT + 5 * DAY)
         assert report == PruneReport(mapping_revisions=4 - len(left))
         found = await stores.channels.history(key=KEY)
         assert [change.version for change in found] == left
@@ -271,9 +272,9 @@ class MappingHistoryContract(StoreContract):
             kept = await stores.channels.revision(KEY, revision.version)
             assert kept == (revision if revision.version in left else None)
         assert await stores.channels.mappings() == [written[-1], neighbour]
-        assert await stores.config.prune(policy, now=AT + 5 * DAY) == PruneReport()
+        assert await pruned(stores, policy, now=AT + 5 * DAY) == PruneReport()
         # Far later, only the newest ones are left.
-        await stores.config.prune(RetentionPolicy(max_age=DAY), now=AT + 999 * DAY)
+        await pruned(stores, RetentionPolicy(max_age=DAY), now=AT + 999 * DAY)
         assert await stores.channels.mappings() == [written[-1], neighbour]
         assert len(await stores.channels.history()) == 2
         await write(stores, mapping(version=5, sequence=5))
@@ -289,6 +290,6 @@ class MappingHistoryContract(StoreContract):
                     )
                 )
             )
-        report = await stores.config.prune(RetentionPolicy(keep=1), now=AT)
+        report = await pruned(stores, RetentionPolicy(keep=1), now=AT)
         assert report == PruneReport(mapping_revisions=200)
         assert len(await stores.channels.history(limit=1000)) == 100

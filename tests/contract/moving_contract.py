@@ -32,6 +32,7 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.tenants import AreaInUseError, AreaMovedError, TenantErasedError
 from tests.contract.samples import address, owner
 from tests.contract.stores import StoreContract, Stores
+from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
 
 FROM, TO = owner("acme", "retail"), owner("acme", "wholesale")
@@ -224,5 +225,5 @@ class MovingContract(StoreContract):
         assert await revealed(hub, TO) == "secret 2"
         with pytest.raises(AreaMovedError):
             await hub.read_document(FROM.document(CONFIG), caller=ANYBODY)
-        entries = await stores.audit.entries(limit=50)
+        entries = await acts(stores.audit)
         assert AuditAction.AREA_MOVED in {entry.action for entry in entries}

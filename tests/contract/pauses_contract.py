@@ -25,6 +25,7 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.wiring import Services, build_services
 from tests.contract.samples import AT, MINUTE, full, owner, sighting
 from tests.contract.stores import StoreContract, Stores
+from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 
 ACME = TenantId("acme")
@@ -68,7 +69,7 @@ async def body(stores: Stores) -> tuple[int, JsonObject]:
 
 
 async def audited(stores: Stores) -> list[tuple[str, str]]:
-    entries = await stores.audit.entries(limit=100)
+    entries = await acts(stores.audit)
     ours = {action for action in AuditAction if action.value.endswith(("_paused", "_resumed"))}
     return [(one.action.value, one.subject) for one in entries[::-1] if one.action in ours]
 

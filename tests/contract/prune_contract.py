@@ -33,6 +33,7 @@ from tests.contract.samples import (
 )
 from tests.contract.snapshot import Snapshot, snapshot_of
 from tests.contract.stores import StoreContract, Stores
+from tests.trail import pruned
 
 KEEP_ONE = RetentionPolicy(keep=1)
 NEIGHBOURS = everything("neighbour", name="of a neighbour", account="2")
@@ -54,12 +55,12 @@ class PruneContract(StoreContract):
         return [new.version for new in await stores.config.history(key(kind=kind), limit=1000)]
 
     async def test_empty_store_has_nothing_to_prune(self, stores: Stores) -> None:
-        assert await stores.config.prune(KEEP_ONE, now=NOW) == PruneReport()
+        assert await pruned(stores, KEEP_ONE, now=NOW) == PruneReport()
 
     async def test_nothing_is_due_among_live_things(self, stores: Stores) -> None:
         before = await self.neighbours(stores)
         policy = RetentionPolicy(keep=1, max_age=DAY)
-        assert await stores.config.prune(policy, now=NOW) == PruneReport()
+        assert await pruned(stores, policy, now=NOW) == PruneReport()
         assert await snapshot_of(stores, NEIGHBOURS) == before
 
     @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ class PruneContract(StoreContract):
         before = await self.neighbours(stores)
         for version in range(1, 6):
             await write(stores, Changeset(revisions=(revision(version=version),)))
-        report = await stores.config.prune(RetentionPolicy(keep=keep), now=NOW)
+        report = await pruned(stores, RetentionPolicy(keep=keep), now=NOW)
         assert report == PruneReport(revisions=5 - len(left))
         assert await self.versions(stores) == left
         for version in range(1, 6):
@@ -79,14 +80,14 @@ class PruneContract(StoreContract):
             assert found == (revision(version=version) if version in left else None)
         await write(stores, Changeset(revisions=(revision(version=6),)))
         after = await snapshot_of(stores, NEIGHBOURS)
-        assert evolve(after, tenants=before.tenants) == before
+        assert evolve(after, tenants=before.tenants, audit=before.audit) == before
 
     async def test_each_document_keeps_its_own_newest(self, stores: Stores) -> None:
         lengths = {"a": 1, "b": 2, "c": 3, "d": 40}
         for kind, length in lengths.items():
             for version in range(1, length + 1):
                 await write(stores, Changeset(revisions=(revision(key(kind=kind), version),)))
-        report = await stores.config.prune(RetentionPolicy(keep=2), now=NOW)
+        report = await pruned(stores, RetentionPolicy(keep=2), now=NOW)
         assert report.revisions == 1 + 38
         for kind, length in lengths.items():
             assert await self.versions(stores, kind) == [length, length - 1][:length]
@@ -100,12 +101,12 @@ class PruneContract(StoreContract):
         await write(stores, Changeset(revisions=(revision(key("ancient")),)))
         # Version 2 is ten days old to the microsecond, which is not older than ten days.
         ten_days = RetentionPolicy(max_age=10 * DAY)
-        report = await stores.config.prune(ten_days, now=AT + 15 * DAY)
+        report = await pruned(stores, ten_days, now=AT + 15 * DAY)
         assert report == PruneReport(revisions=1)
         assert await self.versions(stores) == [4, 3, 2]
-        await stores.config.prune(ten_days, now=AT + 15 * DAY + timedelta(microseconds=1))
+        await pruned(stores, ten_days, now=AT + 15 * DAY + timedelta(microseconds=1))
         assert await self.versions(stores) == [4, 3]
-        await stores.config.prune(ten_days, now=AT + 1000 * DAY)
+        await pruned(stores, ten_days, now=AT + 1000 * DAY)
         assert await self.versions(stores) == [4]
         assert await stores.config.tenants() == [TenantId("acme"), TenantId("ancient")]
 
@@ -114,15 +115,15 @@ class PruneContract(StoreContract):
             at = AT + version * DAY
             await write(stores, Changeset(revisions=(revision(version=version, at=at),)))
         policy = RetentionPolicy(keep=3, max_age=10 * DAY)
-        await stores.config.prune(policy, now=AT + 6 * DAY)
+        await pruned(stores, policy, now=AT + 6 * DAY)
         assert await self.versions(stores) == [5, 4, 3]
-        await stores.config.prune(policy, now=AT + 14 * DAY)
+        await pruned(stores, policy, now=AT + 14 * DAY)
         assert await self.versions(stores) == [5, 4]
 
     async def test_no_rule_keeps_every_revision(self, stores: Stores) -> None:
         for version in range(1, 4):
             await write(stores, Changeset(revisions=(revision(version=version),)))
-        assert await stores.config.prune(RetentionPolicy(), now=AT + 9999 * DAY) == PruneReport()
+        assert await pruned(stores, RetentionPolicy(), now=AT + 9999 * DAY) == PruneReport()
         assert await self.versions(stores) == [3, 2, 1]
 
     async def test_tombstone_stays_and_goes_on_counting(self, stores: Stores) -> None:
@@ -130,7 +131,7 @@ class PruneContract(StoreContract):
         gone = deleted(revision())
         await write(stores, Changeset(revisions=(revision(),)), Changeset(revisions=(gone,)))
         policy = RetentionPolicy(keep=1, max_age=DAY)
-        assert (await stores.config.prune(policy, now=AT + 99 * DAY)).revisions == 1
+        assert (await pruned(stores, policy, now=AT + 99 * DAY)).revisions == 1
         assert await stores.config.current([key()]) == {key(): gone}
         assert await stores.config.tenants() == [TenantId("neighbour")]
         await write(stores, Changeset(revisions=(revision(version=3),)))
@@ -139,7 +140,7 @@ class PruneContract(StoreContract):
     async def test_history_is_paged_past_what_is_gone(self, stores: Stores) -> None:
         for version in range(1, 8):
             await write(stores, Changeset(revisions=(revision(version=version),)))
-        await stores.config.prune(RetentionPolicy(keep=4), now=NOW)
+        await pruned(stores, RetentionPolicy(keep=4), now=NOW)
         found = await stores.config.history(key(), before=6, limit=5)
         assert [new.version for new in found] == [5, 4]
         assert await stores.config.history(key(), before=4) == []
@@ -153,7 +154,7 @@ class PruneContract(StoreContract):
             "fresh": request_record("fresh", expires_at=NOW + moment),
         }
         await write(stores, *(Changeset(idempotency_record=record) for record in records.values()))
-        report = await stores.config.prune(RetentionPolicy(), now=NOW)
+        report = await pruned(stores, RetentionPolicy(), now=NOW)
         assert report == PruneReport(idempotency_records=1)
         for name, record in records.items():
             found = await stores.config.idempotency_record(record.claim.id)
@@ -182,14 +183,17 @@ class PruneContract(StoreContract):
                 secrets=(secret(ref="odoo", number=3),),
             ),
         )
-        report = await stores.config.prune(RetentionPolicy(keep=2), now=NOW)
+        report = await pruned(stores, RetentionPolicy(keep=2), now=NOW)
         assert report == PruneReport(revisions=1, secrets=1)
         left = [secret(number=2), secret(number=3), secret(ref="redis", number=7)]
         for stored in [*left, secret(number=1)]:
             found = await stores.secrets.sealed(stored.context, stored.fingerprint)
             assert found == (stored if stored in left else None)
         after = await snapshot_of(stores, NEIGHBOURS)
-        assert evolve(after, tenants=before.tenants, masters=before.masters) == before
+        assert (
+            evolve(after, tenants=before.tenants, masters=before.masters, audit=before.audit)
+            == before
+        )
 
     async def test_only_the_own_credentials_document_keeps_a_sealed_value(
         self, stores: Stores
@@ -217,7 +221,7 @@ class PruneContract(StoreContract):
                 ),
             ),
         )
-        assert await stores.config.prune(RetentionPolicy(), now=NOW) == PruneReport(secrets=1)
+        assert await pruned(stores, RetentionPolicy(), now=NOW) == PruneReport(secrets=1)
         assert await stores.secrets.sealed(sealed.context, sealed.fingerprint) is None
         for stored in (
             secret(domain="sales", number=1),
@@ -236,9 +240,9 @@ class PruneContract(StoreContract):
             Changeset(revisions=(deleted(living),)),
         )
         while_kept = RetentionPolicy(credentials=DAY)
-        assert await stores.config.prune(while_kept, now=NOW) == PruneReport()
+        assert await pruned(stores, while_kept, now=NOW) == PruneReport()
         kept = evolve(KEEP_ONE, credentials=DAY)
-        report = await stores.config.prune(kept, now=NOW)
+        report = await pruned(stores, kept, now=NOW)
         assert report == PruneReport(revisions=1, secrets=1)
         assert await stores.secrets.sealed(secret().context, secret().fingerprint) is None
 
@@ -257,9 +261,9 @@ class PruneContract(StoreContract):
         await write(stores, *(Changeset(revisions=(one,)) for one in versions))
         policy = RetentionPolicy(credentials=10 * DAY)
         before = timedelta(microseconds=1)
-        report = await stores.config.prune(policy, now=AT + 12 * DAY - before)
+        report = await pruned(stores, policy, now=AT + 12 * DAY - before)
         assert report == PruneReport()
-        assert await stores.config.prune(policy, now=AT + 12 * DAY) == PruneReport(secrets=2)
+        assert await pruned(stores, policy, now=AT + 12 * DAY) == PruneReport(secrets=2)
         left = await stores.secrets.stored_in(owner())
         assert {str(ref): set(marks) for ref, marks in left.items()} == {"redis": {fingerprint(7)}}
 
@@ -281,7 +285,7 @@ class PruneContract(StoreContract):
             TenantId("short"): RetentionPolicy(keep=1),
             TenantId("new"): RetentionPolicy(keep=1),
         }
-        report = await stores.config.prune(RetentionPolicy(keep=2), own=own, now=NOW)
+        report = await pruned(stores, RetentionPolicy(keep=2), own=own, now=NOW)
         assert report == PruneReport(revisions=3 + 2, mapping_revisions=2 + 1, secrets=3 + 3)
         left = {"long": 4, "short": 1, "usual": 2}
         for tenant, count in left.items():
@@ -289,7 +293,7 @@ class PruneContract(StoreContract):
             assert len(await stores.secrets.stored_in(owner(tenant))) == (tenant == "long")
         changes = await stores.channels.history(key=mapping("long", tenant="long").mapping.key)
         assert len(changes) == 3
-        assert await stores.config.prune(RetentionPolicy(), own=own, now=NOW) == PruneReport()
+        assert await pruned(stores, RetentionPolicy(), own=own, now=NOW) == PruneReport()
 
     async def test_tenants_with_a_policy_of_their_own_are_found(self, stores: Stores) -> None:
         await self.neighbours(stores)
@@ -302,7 +306,7 @@ class PruneContract(StoreContract):
 
     async def test_pruned_value_can_be_sealed_again(self, stores: Stores) -> None:
         await write(stores, Changeset(new_tenant_key=tenant_key(), secrets=(secret(),)))
-        assert await stores.config.prune(RetentionPolicy(), now=NOW) == PruneReport(secrets=1)
+        assert await pruned(stores, RetentionPolicy(), now=NOW) == PruneReport(secrets=1)
         again = secret(envelope=b"another nonce")
         await write(stores, Changeset(secrets=(again,), sealed_under=tenant_key()))
         assert await stores.secrets.sealed(again.context, again.fingerprint) == again
@@ -317,7 +321,7 @@ class PruneContract(StoreContract):
         await write(stores, others)
         before = await snapshot_of(stores, others)
         policy = RetentionPolicy(keep=1, max_age=DAY)
-        assert await stores.config.prune(policy, now=AT + 9999 * DAY) == PruneReport()
+        assert await pruned(stores, policy, now=AT + 9999 * DAY) == PruneReport()
         assert await snapshot_of(stores, others) == before
 
     async def test_second_pruning_finds_nothing(self, stores: Stores) -> None:
@@ -330,9 +334,9 @@ class PruneContract(StoreContract):
                     idempotency_record=request_record(f"d{version}", expires_at=AT),
                 ),
             )
-        report = await stores.config.prune(KEEP_ONE, now=NOW)
+        report = await pruned(stores, KEEP_ONE, now=NOW)
         assert report == PruneReport(revisions=2, idempotency_records=3, secrets=2)
-        assert await stores.config.prune(KEEP_ONE, now=NOW) == PruneReport()
+        assert await pruned(stores, KEEP_ONE, now=NOW) == PruneReport()
 
     async def test_pruning_removes_many_at_a_time(self, stores: Stores) -> None:
         for version in range(1, 6):
@@ -343,7 +347,7 @@ class PruneContract(StoreContract):
                     secrets=tuple(secret(f"t{number}", number=version) for number in range(100)),
                 ),
             )
-        report = await stores.config.prune(KEEP_ONE, now=NOW)
+        report = await pruned(stores, KEEP_ONE, now=NOW)
         assert report == PruneReport(revisions=400, secrets=500)
         for number in range(100):
             place = key(f"t{number}")
@@ -361,12 +365,12 @@ class PruneContract(StoreContract):
 
         async def prune_often() -> None:
             for _ in range(8):
-                await stores.config.prune(RetentionPolicy(keep=2), now=NOW)
+                await pruned(stores, RetentionPolicy(keep=2), now=NOW)
                 await asyncio.sleep(0)
 
         tenants = ["t1", "t2", "t3"]
         await asyncio.gather(*map(write_versions, tenants), prune_often(), prune_often())
-        await stores.config.prune(RetentionPolicy(keep=2), now=NOW)
+        await pruned(stores, RetentionPolicy(keep=2), now=NOW)
         for tenant in tenants:
             found = await stores.config.history(key(tenant, kind=CREDENTIALS))
             assert [new.version for new in found] == [20, 19]

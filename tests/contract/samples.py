@@ -10,8 +10,8 @@ from attrs import evolve
 
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.retention import RetentionRules
-from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.addresses import Address, AddressUse, Feed, RecordKind
+from odoo_ai_config.domain.access import ApiKey, Scope, TokenUse
+from odoo_ai_config.domain.addresses import Address, Feed, RecordKind
 from odoo_ai_config.domain.changes import (
     AuditAction,
     AuditEntry,
@@ -239,8 +239,8 @@ def address(id_: str = "d1", tenant: str = "acme", **fields: str) -> Address:
     )
 
 
-def address_use(id_: str = "d1", minute: int = 0) -> AddressUse:
-    return AddressUse(id_, AT + minute * MINUTE)
+def address_use(id_: str = "d1", minute: int = 0) -> TokenUse:
+    return TokenUse(id_, AT + minute * MINUTE)
 
 
 def origin(name: str, conversation: str | None = "1", account: str | None = "1") -> Origin:

@@ -22,6 +22,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.tenants import Standing, TenantState
 from tests.contract.stores import Stores
+from tests.trail import trail
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ async def snapshot_of(stores: Stores, *changesets: Changeset) -> Snapshot:
                 for change in changes.collections
             ]
         ),
-        audit=list(await stores.audit.entries(limit=1000)),
+        audit=sorted(await trail(stores.audit), key=repr),
         api_keys=list(await stores.api_keys.api_keys()),
         addresses=list(await stores.addresses.addresses(limit=1000)),
         tenant_states=list(await stores.tenants.states(set(Standing), limit=1000)),

@@ -27,6 +27,8 @@ TABLES: Final = {
     RecordKind.MESSAGES: ("messages", "messages"),
     RecordKind.REQUESTS: ("deliveries", "deliveries"),
     RecordKind.AUDIT: ("audit", "audit"),
+    RecordKind.AUDIT_END: ("audit_end", "audit_end"),
+    RecordKind.PENDING_AUDIT: ("pending_audit", "pending_audit"),
 }
 # The change number and its log, newest versions, pushes on their way, names of customers.
 FOLLOW_IN_SQLITE: Final = {"sequence", "changes", "documents", "pushes", "pushed_items", "persons"}

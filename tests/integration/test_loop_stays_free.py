@@ -285,6 +285,8 @@ def on_mappings(size: int) -> Iterator[Attack]:
     faults = filled(size, lambda _: '{"mappings":[' + "[]," * 300 + "[]]}")
     yield Attack("POST /v1/reconcile", f'{{"known":[{faults}]}}'.encode())
     yield Attack("GET /v1/audit", query="?limit=500", reaches=True)
+    yield Attack("GET /v1/audit/export", query="?limit=1000", reaches=True)
+    yield Attack("GET /v1/keys", reaches=True)
 
 
 def on_messages(size: int) -> Iterator[Attack]:

@@ -25,6 +25,7 @@ from odoo_ai_config.adapters.sqlite.schema import _MIGRATIONS
 from odoo_ai_config.application.messages.conversation_states import MARK
 from odoo_ai_config.application.messages.reading import OpenedMessage
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.channels.history import Unshown
 from odoo_ai_config.domain.chatwoot import ChatwootChange
 from odoo_ai_config.domain.identifiers import ChatwootId
@@ -160,6 +161,27 @@ async def assert_everything_is_there(url: str, name: str, schema: int) -> None:
                 "name": "Chá",
             }
             await assert_message_is_there(evolve(hub, caller=caller))
+        await assert_trail_has_what_was_before(hub)
+
+
+async def assert_trail_has_what_was_before(hub: Hub) -> None:
+    await hub.services.link_audit_trail()
+    report = await hub.services.verify_audit_trail(caller=hub.caller)
+    assert report.fault is None
+    found = [one.entry for one in await hub.audit(limit=10_000)]
+    assert len(found) == report.checked
+    assert any(entry.action is AuditAction.KEY_CREATED for entry in found)
+    versions = [
+        (str(entry.tenant), entry.subject)
+        for entry in found
+        if entry.action in {AuditAction.DOCUMENT_CHANGED, AuditAction.CHANNEL_CHANGED}
+    ]
+    # Each once.
+    assert len(set(versions)) == len(versions)
+    for version in (1, 2):
+        assert ("123456", f"default/credentials v{version}") in versions
+    changes = {str(change) for change in await hub.mapping_history(limit=1000)}
+    assert changes <= {subject for _, subject in versions}
 
 
 async def assert_present_mapping_is_the_first_known(hub: Hub) -> None:

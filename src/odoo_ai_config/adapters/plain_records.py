@@ -19,16 +19,19 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 from odoo_ai_config.application.ports.store_records import (
+    PendingEntry,
     Record,
     RecordKind,
     ReplacedMapping,
+    StoredEnd,
     StoredItem,
     StoredMessage,
     TenantKeys,
 )
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address
-from odoo_ai_config.domain.changes import AuditEntry, IdempotencyRecord
+from odoo_ai_config.domain.audit import LinkedEntry
+from odoo_ai_config.domain.changes import IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionHead, Item
 from odoo_ai_config.domain.conversations.state import Conversation
@@ -54,11 +57,13 @@ _CLASSES: Final[Mapping[RecordKind, type[Any]]] = {
     RecordKind.CONVERSATIONS: Conversation,
     RecordKind.MESSAGES: StoredMessage,
     RecordKind.REQUESTS: IdempotencyRecord,
-    RecordKind.AUDIT: AuditEntry,
+    RecordKind.AUDIT: LinkedEntry,
+    RecordKind.AUDIT_END: StoredEnd,
+    RecordKind.PENDING_AUDIT: PendingEntry,
 }
 # What a store says of a record, or an answer of its object, beside what it is.
 _OMITTED: Final[Mapping[type[Any], str]] = {
-    AuditEntry: "id",
+    PendingEntry: "place",
     Item: "withdrawn",
     Outcome: "replayed",
 }
@@ -122,5 +127,12 @@ _PLAIN.register_unstructure_hook(
         ApiKey,
         _PLAIN,
         scopes=override(unstruct_hook=lambda scopes: sorted(one.value for one in scopes)),
+        reason=override(omit=True),
+    ),
+)
+_PLAIN.register_structure_hook(
+    ApiKey,
+    make_dict_structure_fn(
+        ApiKey, _PLAIN, _cattrs_forbid_extra_keys=True, reason=override(omit=True)
     ),
 )

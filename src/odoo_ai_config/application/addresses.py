@@ -16,8 +16,8 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.token_source import TokenSource
-from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.addresses import Address, AddressUse, Feed
+from odoo_ai_config.domain.access import ApiKey, Scope, TokenUse
+from odoo_ai_config.domain.addresses import Address, Feed
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import AddressNotFoundError
@@ -51,7 +51,7 @@ class CreateAddress:
         now = self.clock.now()
         address = Address(text.id, name, text.digest, feed, now, caller.id)
         entry = _entry(AuditAction.ADDRESS_CREATED, address, caller, now)
-        await self.store.commit(Changeset(addresses=(address,), audit=(entry,)))
+        await self.store.commit(_written(address, entry, caller))
         return address, SecretText(text.reveal())
 
 
@@ -131,7 +131,7 @@ class RevokeAddress:
         revoked = address.revoked(now, caller.id)
         if revoked is not address:
             entry = _entry(AuditAction.ADDRESS_REVOKED, address, caller, now)
-            await self.store.commit(Changeset(addresses=(revoked,), audit=(entry,)))
+            await self.store.commit(_written(revoked, entry, caller))
         return revoked
 
 
@@ -161,7 +161,7 @@ class OpenAddress:
             raise AddressNotFoundError
         now = self.clock.now()
         if address.used_at is None or now - address.used_at >= USE_NOTED_AFTER:
-            await self.store.commit(Changeset(address_uses=(AddressUse(address.id, now),)))
+            await self.store.commit(Changeset(address_uses=(TokenUse(address.id, now),)))
         return address
 
 
@@ -174,3 +174,7 @@ async def _found(addresses: AddressStore, address_id: str, caller: ApiKey) -> Ad
 
 def _entry(action: AuditAction, address: Address, caller: ApiKey, at: datetime) -> AuditEntry:
     return AuditEntry(at, action, caller.id, address.feed.owner.tenant, address.id)
+
+
+def _written(address: Address, entry: AuditEntry, caller: ApiKey) -> Changeset:
+    return Changeset(addresses=(address,), audit=(entry,), reason=caller.reason)

@@ -19,7 +19,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.similar_tenants import similar_tenants
 from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import Changeset, Claim
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset, Claim
 from odoo_ai_config.domain.collections import (
     CollectionChange,
     CollectionHead,
@@ -287,9 +287,13 @@ class SyncCollection:
             outcome = _outcome(
                 key, newest, counts, changed=change is not None, at=now, notices=similar
             )
-            return Changeset(collections=() if change is None else (change,)), outcome
+            if change is None:
+                return Changeset(), outcome
+            action, subject = AuditAction.COLLECTION_CHANGED, f"{key.name} v{change.head.version}"
+            entry = AuditEntry(now, action, caller.id, key.tenant, subject)
+            return Changeset(collections=(change,), audit=(entry,)), outcome
 
-        return await commit_once(self.store, claim, decide)
+        return await commit_once(self.store, claim, decide, reason=caller.reason)
 
 
 def _outcome(

@@ -27,10 +27,15 @@ _RECORD_TTL: Final = timedelta(hours=24)
 
 
 async def commit_decided(
-    store: ConfigStore, decide: Callable[[], Awaitable[tuple[Changeset, T]]]
+    store: ConfigStore,
+    decide: Callable[[], Awaitable[tuple[Changeset, T]]],
+    *,
+    reason: str | None = None,
 ) -> T:
     """
-    Commit the changeset of *decide*; decide again if the state changed meanwhile.
+    Commit the changeset of *decide* with the caller's *reason*.
+
+    Decide again if the state changed meanwhile.
 
     Raises:
         ContentionError: It changed for 15 seconds.
@@ -41,6 +46,8 @@ async def commit_decided(
         changeset, result = await decide()
         if changeset.empty:
             return result
+        if reason is not None:
+            changeset = evolve(changeset, reason=reason)
         try:
             await store.commit(changeset)
         except STATE_CHANGED:
@@ -55,6 +62,8 @@ async def commit_once(
     store: ConfigStore,
     claim: Claim | None,
     decide: Callable[[], Awaitable[tuple[Changeset, Outcome]]],
+    *,
+    reason: str | None = None,
 ) -> Outcome:
     """
     Commit the changeset of *decide* with a record of *claim*, if there is one.
@@ -67,7 +76,7 @@ async def commit_once(
         ContentionError: The state changed for 15 seconds.
     """
     if claim is None:
-        return await commit_decided(store, decide)
+        return await commit_decided(store, decide, reason=reason)
 
     async def decide_once() -> tuple[Changeset, Outcome]:
         earlier = await store.idempotency_record(claim.id)
@@ -80,4 +89,4 @@ async def commit_once(
         record = IdempotencyRecord(claim, outcome, recorded_at=at, expires_at=at + _RECORD_TTL)
         return evolve(changeset, idempotency_record=record), outcome
 
-    return await commit_decided(store, decide_once)
+    return await commit_decided(store, decide_once, reason=reason)

@@ -137,10 +137,10 @@ class CopyStore:
         # unique is free again.
         differences = 0
         for kind in reversed(RecordKind):
-            if kind is not RecordKind.AUDIT:
+            if kind is not RecordKind.PENDING_AUDIT:
                 differences += await self._remove_others(kind)
         for kind in RecordKind:
-            if kind is RecordKind.AUDIT:
+            if kind is RecordKind.PENDING_AUDIT:
                 differences += await self._follow(on_progress)
             else:
                 differences += await self._put_changed(kind, on_progress)
@@ -176,11 +176,13 @@ class CopyStore:
 
     async def _follow(self, on_progress: Report) -> int:
         """
-        Write the audit trail: nothing in it changes, so only its end may be missing.
+        Write the pending entries of the audit trail, which have no names but their order.
+
+        Until some are linked, nothing in it changes: only the end may be missing.
         """
         written = _Entries(self.target)
         seen = changed = 0
-        async for records in pages_of(self.source, RecordKind.AUDIT):
+        async for records in pages_of(self.source, RecordKind.PENDING_AUDIT):
             there = await written.take(len(records))
             same = 0
             for record, known in zip(records, there, strict=False):
@@ -188,20 +190,20 @@ class CopyStore:
                     break
                 same += 1
             if same < len(there):
-                # Whatever it is, it is not the trail of this source.
+                # Some are linked, or these are not of this source.
                 changed += await written.remove_rest(there[same:])
             if same < len(records):
-                await self.target.put(RecordKind.AUDIT, records[same:])
+                await self.target.put(RecordKind.PENDING_AUDIT, records[same:])
                 changed += len(records) - same
             seen += len(records)
-            on_progress(RecordKind.AUDIT.value, seen)
+            on_progress(RecordKind.PENDING_AUDIT.value, seen)
         return changed + await written.remove_rest(())
 
 
 @define
 class _Entries:
     """
-    The audit trail of *store*, read in portions of any size.
+    The pending entries of *store*, read in portions of any size.
 
     What is written after the last of them was read does not count.
     """
@@ -216,7 +218,7 @@ class _Entries:
         The next *count* entries, or as many as there are.
         """
         while len(self._read) < count and not self._done:
-            page = await self.store.page(RecordKind.AUDIT, self._start)
+            page = await self.store.page(RecordKind.PENDING_AUDIT, self._start)
             self._read += page.records
             self._start, self._done = page.end, page.end is None
         taken, self._read = self._read[:count], self._read[count:]
@@ -230,7 +232,7 @@ class _Entries:
         self._read = []
         while rest or not self._done:
             if rest:
-                await self.store.remove(RecordKind.AUDIT, rest)
+                await self.store.remove(RecordKind.PENDING_AUDIT, rest)
                 removed += len(rest)
             rest = await self.take(PAGE_RECORDS)
         return removed

@@ -1,5 +1,5 @@
 """
-API keys: create, revoke, authenticate.
+API keys: create, list, rotate, revoke, authenticate.
 """
 
 from __future__ import annotations
@@ -8,26 +8,34 @@ import enum
 import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
+from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.token_source import TokenSource
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import TOKEN_NAME, ApiKey, Scope, TokenUse
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
-from odoo_ai_config.domain.errors import ApiKeyNotFoundError, InvalidApiKeyError
+from odoo_ai_config.domain.errors import (
+    ApiKeyNotFoundError,
+    InvalidApiKeyError,
+    InvalidValueError,
+)
 from odoo_ai_config.domain.identifiers import TenantId
 
 _ID: Final = re.compile(r"[A-Za-z0-9-]{12}", re.ASCII)
 _FORM: Final = re.compile(rf"([a-z]{{3}})_({_ID.pattern})_([A-Za-z0-9_-]{{43}})", re.ASCII)
 ID_SIZE: Final = 12
 SECRET_BYTES: Final = 32
+# A use is noted again only after this time: it is a commit that no request needs.
+USE_NOTED_AFTER: Final = timedelta(hours=1)
 
 
 class TokenPrefix(enum.Enum):
@@ -113,8 +121,9 @@ class CreateApiKey:
         *,
         name: str,
         scopes: frozenset[Scope],
+        caller: ApiKey,
         tenant: TenantId | None = None,
-        actor: str = "cli",
+        lifetime: timedelta | None = None,
         hand_over: Callable[[SecretText], object] | None = None,
     ) -> tuple[ApiKey, SecretText]:
         """
@@ -122,16 +131,121 @@ class CreateApiKey:
 
         *hand_over* gets the text before the key is stored. A crash in between leaves a text that
         opens nothing, never a key that nobody holds.
+
+        Raises:
+            InvalidValueError: *name* is empty, too long or has control characters; or the key
+                has no scope.
+            ScopeMissingError, TenantForbiddenError: *caller* may not give so much.
         """
-        text = TokenText.new(TokenPrefix.API_KEY, self.tokens)
+        caller.require_grantable(scopes, tenant)
+        if TOKEN_NAME.fullmatch(name) is None:
+            raise InvalidValueError("name", "name")
+        if not scopes:
+            raise InvalidValueError("scopes", "scopes")
         now = self.clock.now()
-        key = ApiKey(text.id, name, text.digest, scopes, tenant, created_at=now)
-        entry = AuditEntry(now, AuditAction.KEY_CREATED, actor, tenant, key.id)
-        secret = SecretText(text.reveal())
+        expires_at = None if lifetime is None else now + lifetime
+        key, secret = _new_key(self.tokens, name, scopes, tenant, now, expires_at)
         if hand_over is not None:
             hand_over(secret)
-        await self.store.commit(Changeset(api_keys=(key,), audit=(entry,)))
+        await self.store.commit(_changed(AuditAction.KEY_CREATED, caller, now, key))
         return key, secret
+
+
+@frozen(eq=False)
+class ListApiKeys:
+    """
+    API keys, revoked and expired ones included, for administrators.
+    """
+
+    api_keys: ApiKeyStore
+
+    async def __call__(self, *, caller: ApiKey) -> Sequence[ApiKey]:
+        """
+        Every key, or those of the tenant that *caller* is bound to; oldest first.
+        """
+        caller.require(Scope.ADMIN)
+        keys = await self.api_keys.api_keys()
+        return [key for key in keys if caller.tenant in {None, key.tenant}]
+
+
+@frozen(eq=False)
+class RotateApiKey:
+    """
+    Give the holder of a key a new one, and let the old one expire after an overlap.
+    """
+
+    store: ConfigStore
+    api_keys: ApiKeyStore
+    tokens: TokenSource
+    clock: Clock
+
+    async def __call__(
+        self,
+        key_id: str,
+        *,
+        caller: ApiKey,
+        overlap: timedelta,
+        lifetime: timedelta | None = None,
+    ) -> tuple[ApiKey, SecretText]:
+        """
+        The successor, with the rights of the old key, and its text.
+
+        Args:
+            key_id: The old key.
+            caller: Who does it.
+            overlap: How long both are accepted.
+            lifetime: Of the successor; by default that of the old key.
+
+        Raises:
+            ApiKeyNotFoundError: There is no such key for *caller*, or it is revoked.
+        """
+
+        async def decide() -> tuple[Changeset, tuple[ApiKey, SecretText]]:
+            old = await _found(self.api_keys, key_id, caller)
+            if old.revoked_at is not None:
+                raise ApiKeyNotFoundError
+            caller.require_grantable(old.scopes, old.tenant)
+            now, length = self.clock.now(), lifetime
+            if length is None and old.expires_at is not None:
+                length = max(overlap, old.expires_at - old.created_at)
+            expires_at = None if length is None else now + length
+            new = _new_key(self.tokens, old.name, old.scopes, old.tenant, now, expires_at)
+            replaced = old.expiring(now + overlap)
+            return _changed(AuditAction.KEY_ROTATED, caller, now, replaced, new[0]), new
+
+        return await commit_decided(self.store, decide)
+
+
+def _new_key(
+    tokens: TokenSource,
+    name: str,
+    scopes: frozenset[Scope],
+    tenant: TenantId | None,
+    now: datetime,
+    expires_at: datetime | None,
+) -> tuple[ApiKey, SecretText]:
+    text = TokenText.new(TokenPrefix.API_KEY, tokens)
+    key = ApiKey(text.id, name, text.digest, scopes, tenant, now, expires_at=expires_at)
+    return key, SecretText(text.reveal())
+
+
+def _changed(
+    action: AuditAction,
+    caller: ApiKey,
+    now: datetime,
+    *keys: ApiKey,
+) -> Changeset:
+    subject = " -> ".join(key.id for key in keys)
+    entry = AuditEntry(now, action, caller.id, keys[0].tenant, subject)
+    return Changeset(api_keys=keys, audit=(entry,), reason=caller.reason)
+
+
+async def _found(api_keys: ApiKeyStore, key_id: str, caller: ApiKey) -> ApiKey:
+    caller.require(Scope.ADMIN)
+    key = await api_keys.api_key(key_id)
+    if key is None or caller.tenant not in {None, key.tenant}:
+        raise ApiKeyNotFoundError
+    return key
 
 
 @frozen
@@ -169,24 +283,21 @@ class RevokeApiKey:
     noted: RevokedKeys
     clock: Clock
 
-    async def __call__(self, key_id: str, *, actor: str = "cli") -> ApiKey:
+    async def __call__(self, key_id: str, *, caller: ApiKey) -> ApiKey:
         """
         The revoked key; revoking it again changes nothing.
 
         Raises:
-            ApiKeyNotFoundError: There is no such key.
+            ApiKeyNotFoundError: There is no such key for *caller*.
             StoreUnusableError: The key is revoked, but the list cannot be written.
         """
-        key = await self.api_keys.api_key(key_id)
-        if key is None:
-            raise ApiKeyNotFoundError
-        revoked = await self._revoked(key, actor)
+        revoked = await self._revoked(key_id, caller)
         # Last, so that the key is revoked now even if the list cannot be written; and every
         # time, so that a later call can complete it.
         await self.noted.note([key_id])
         return revoked
 
-    async def again(self, *, actor: str) -> Sequence[ApiKey]:
+    async def again(self, *, caller: ApiKey) -> Sequence[ApiKey]:
         """
         Revoke again each key that is in the list and valid in the store; return them.
 
@@ -195,7 +306,7 @@ class RevokeApiKey:
         """
         noted = await self.noted.noted()
         return [
-            await self._revoked(key, actor)
+            await self._revoked(key.id, caller)
             for key in await self.api_keys.api_keys()
             if key.id in noted and key.revoked_at is None
         ]
@@ -224,13 +335,52 @@ class RevokeApiKey:
         revoked |= await self.addresses.revoked_ids()
         return NotedRevocations(ids, frozenset(revoked - noted), len(noted - ids))
 
-    async def _revoked(self, key: ApiKey, actor: str) -> ApiKey:
+    async def _revoked(self, key_id: str, caller: ApiKey) -> ApiKey:
+        async def decide() -> tuple[Changeset, ApiKey]:
+            key, now = await _found(self.api_keys, key_id, caller), self.clock.now()
+            revoked = key.revoked(now)
+            if revoked is key:
+                return Changeset(), key
+            return _changed(AuditAction.KEY_REVOKED, caller, now, revoked), revoked
+
+        return await commit_decided(self.store, decide)
+
+
+@define(eq=False)
+class NoteKeyUses:
+    """
+    Note which keys are used: for each key at most once an hour, and beside the requests.
+    """
+
+    store: ConfigStore
+    clock: Clock
+    _seen: set[str] = field(factory=set, init=False)
+    # When each was noted last.
+    _noted: dict[str, datetime] = field(factory=dict, init=False)
+
+    def seen(self, key: ApiKey) -> None:
+        """
+        Remember that *key* is used now.
+        """
+        if key.id not in self._noted:
+            self._seen.add(key.id)
+
+    async def __call__(self) -> None:
+        """
+        Write down what was seen since the last call.
+
+        Raises:
+            StoreUnavailableError: The store is away; the next call writes it.
+        """
         now = self.clock.now()
-        revoked = key.revoked(now)
-        if revoked is not key:
-            entry = AuditEntry(now, AuditAction.KEY_REVOKED, actor, key.tenant, key.id)
-            await self.store.commit(Changeset(api_keys=(revoked,), audit=(entry,)))
-        return revoked
+        for key_id, noted_at in list(self._noted.items()):
+            if now - noted_at >= USE_NOTED_AFTER:
+                del self._noted[key_id]
+        uses = tuple(TokenUse(key_id, now) for key_id in sorted(self._seen))
+        if uses:
+            await self.store.commit(Changeset(key_uses=uses))
+            self._noted |= {use.id: now for use in uses}
+            self._seen -= self._noted.keys()
 
 
 @frozen(eq=False)
@@ -242,6 +392,7 @@ class Authenticate:
     """
 
     api_keys: ApiKeyStore
+    clock: Clock
     configured: ApiKey | None = None
 
     async def __call__(self, presented: str | None) -> ApiKey:
@@ -249,22 +400,23 @@ class Authenticate:
         The caller's key.
 
         Raises:
-            InvalidApiKeyError: It is missing, unknown or revoked; the error does not tell which.
+            InvalidApiKeyError: It is missing, unknown, expired or revoked; the error does not tell
+                which.
         """
         found = self._read(presented)
         if isinstance(found, ApiKey):
             return found
-        return _vouched(found, await self.api_keys.api_key(found.id))
+        return self._vouched(found, await self.api_keys.api_key(found.id))
 
     def among(self, keys: Mapping[str, ApiKey], presented: str | None) -> ApiKey:
         """
         The caller's key if it is one of *keys*, by id, or the configured one.
 
         Raises:
-            InvalidApiKeyError: It is missing, none of these, or revoked.
+            InvalidApiKeyError: It is missing, none of these, expired or revoked.
         """
         found = self._read(presented)
-        return found if isinstance(found, ApiKey) else _vouched(found, keys.get(found.id))
+        return found if isinstance(found, ApiKey) else self._vouched(found, keys.get(found.id))
 
     def _read(self, presented: str | None) -> ApiKey | TokenText:
         if not presented:
@@ -278,10 +430,7 @@ class Authenticate:
             raise InvalidApiKeyError
         return text
 
-
-def _vouched(text: TokenText, key: ApiKey | None) -> ApiKey:
-    if key is None or not text.proves(key.digest):
-        raise InvalidApiKeyError
-    if key.revoked_at is not None:
-        raise InvalidApiKeyError
-    return key
+    def _vouched(self, text: TokenText, key: ApiKey | None) -> ApiKey:
+        if key is None or not text.proves(key.digest) or key.ended(self.clock.now()):
+            raise InvalidApiKeyError
+        return key

@@ -120,7 +120,7 @@ class MoveArea:
         """
         caller.require(Scope.ADMIN, source.tenant)
         caller.require_unbound()
-        wish = Wish(source.tenant, caller.id, self.clock.now(), reason)
+        wish = Wish(source.tenant, caller.id, self.clock.now(), reason or caller.reason)
 
         async def decide() -> tuple[Changeset, AreaPlan]:
             current = await self.tenants.current(source.tenant)
@@ -139,7 +139,7 @@ class MoveArea:
                 plan,
             )
 
-        return await commit_decided(self.store, decide)
+        return await commit_decided(self.store, decide, reason=wish.reason)
 
     async def _planned(
         self, source: TenantArea, target: TenantArea, wish: Wish, state: TenantState

@@ -127,7 +127,7 @@ class TenantRetention:
             revision = successor(current, key, document, author=caller.id, at=self.clock.now())
             return Changeset(revisions=() if revision is None else (revision,)), None
 
-        await commit_decided(self.store, decide)
+        await commit_decided(self.store, decide, reason=caller.reason)
         return self.rules.default.amended(body), document.body
 
 

@@ -327,7 +327,7 @@ class EraseTenant:
             )
             return changeset, [*(key.id for key in own_keys), *(one.id for one in addresses)]
 
-        revoked = await commit_decided(self.store, decide)
+        revoked = await commit_decided(self.store, decide, reason=wish.reason)
         if revoked:
             # A restored older store does not make them valid again.
             await self.noted.note(revoked)
@@ -420,7 +420,7 @@ class ReopenTenant:
 def _wish(tenant: TenantId, caller: ApiKey, clock: Clock, reason: str | None = None) -> Wish:
     caller.require(Scope.ADMIN, tenant)
     caller.require_unbound()
-    return Wish(tenant, caller.id, clock.now(), reason)
+    return Wish(tenant, caller.id, clock.now(), reason or caller.reason)
 
 
 async def _moved(
@@ -439,7 +439,7 @@ async def _moved(
         entry = _entry(wish, action, request_id)
         return Changeset(tenant_states=(state,), audit=(entry,)), state
 
-    return await commit_decided(store, decide)
+    return await commit_decided(store, decide, reason=wish.reason)
 
 
 def _entry(wish: Wish, action: AuditAction, request_id: str | None) -> AuditEntry:

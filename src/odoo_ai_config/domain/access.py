@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import enum
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import evolve, field, frozen
 
-from odoo_ai_config.domain.errors import DomainError, TenantForbiddenError
+from odoo_ai_config.domain.credentials.secret_names import assigns_secret, is_secret_text
+from odoo_ai_config.domain.errors import DomainError, InvalidValueError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 
 
@@ -41,6 +42,16 @@ class ScopeMissingError(DomainError):
     scope: Scope
 
 
+LONGEST_REASON: Final = 500
+# No control characters, no halves of surrogate pairs, and no space at the ends.
+_REASON: Final = re.compile(
+    rf"(?! )[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{{1,{LONGEST_REASON}}}(?<! )"
+)
+_LIFETIME: Final = re.compile(r"([0-9]{1,6})([dhm])", re.ASCII)
+_UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+_LONGEST_LIFE: Final = timedelta(days=36_525)
+# Of a key, or of a secret address.
+TOKEN_NAME: Final = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
 SHORTEST_SECRET: Final = 20
 _FEWEST_DIFFERENT: Final = 6
 _FEWEST_SURPRISES: Final = 8
@@ -86,6 +97,10 @@ class ApiKey:
         digest: SHA-256 of the secret part. The secret has 256 random bits, so a slow password
             hash would only cost time.
         tenant: The only tenant that the key may see; None for all.
+        expires_at: From when on it is refused; None for never.
+        used_at: When it was last used, to about an hour; None if it never was.
+        reason: Why its holder does what it does now. It is said with each request, and is no part
+            of the key.
     """
 
     id: str
@@ -95,6 +110,9 @@ class ApiKey:
     tenant: TenantId | None
     created_at: datetime
     revoked_at: datetime | None = None
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
+    reason: str | None = field(default=None, eq=False)
 
     def may(self, scope: Scope) -> bool:
         """
@@ -171,3 +189,73 @@ class ApiKey:
         The same key, revoked. The first revocation counts.
         """
         return self if self.revoked_at is not None else evolve(self, revoked_at=at)
+
+    def ended(self, now: datetime) -> bool:
+        """
+        Whether the key is revoked, or has expired by *now*.
+        """
+        return self.revoked_at is not None or (
+            self.expires_at is not None and self.expires_at <= now
+        )
+
+    def expiring(self, at: datetime) -> ApiKey:
+        """
+        The same key, which expires at *at* unless it expires earlier.
+        """
+        return evolve(self, expires_at=min(at, self.expires_at or at))
+
+    def because(self, reason: str | None) -> ApiKey:
+        """
+        The same caller, who says why it does what it does.
+
+        Raises:
+            InvalidValueError: *reason* is empty, too long, has control characters, or something
+                in it looks like a secret.
+        """
+        if reason is None:
+            return self
+        secret = assigns_secret(reason) or any(map(is_secret_text, (reason, *reason.split())))
+        if secret or _REASON.fullmatch(reason) is None:
+            raise InvalidValueError("reason", "reason")
+        return evolve(self, reason=reason)
+
+    def require_grantable(self, scopes: frozenset[Scope], tenant: TenantId | None) -> None:
+        """
+        Refuse a key that may not make a key with *scopes* for *tenant* (None: for all).
+
+        Nobody can give more than they have.
+
+        Raises:
+            ScopeMissingError: The key is not ``admin``, or does not have one of *scopes*.
+            TenantForbiddenError: It is bound, and *tenant* is another one or all.
+        """
+        self.require(Scope.ADMIN)
+        for scope in sorted(scopes, key=lambda scope: scope.value):
+            self.require(scope)
+        self.require_holder(tenant)
+
+
+@frozen
+class TokenUse:
+    """
+    That somebody came with an API key, or a record to a secret address.
+    """
+
+    id: str
+    at: datetime
+
+
+def lifetime(text: str) -> timedelta:
+    """
+    A length of time as people write it: ``90d``, ``12h``, ``30m``.
+
+    Raises:
+        InvalidValueError: It is not one, or not from a minute to a hundred years.
+    """
+    found = _LIFETIME.fullmatch(text)
+    if found is None or not int(found[1]):
+        raise InvalidValueError("lifetime", "lifetime")
+    length = int(found[1]) * _UNITS[found[2]]
+    if length > _LONGEST_LIFE:
+        raise InvalidValueError("lifetime", "lifetime")
+    return length

@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import TOKEN_NAME, ApiKey, Scope
 from odoo_ai_config.domain.collections import CollectionName, is_withdrawn
 from odoo_ai_config.domain.documents.syncs import PLACES
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
@@ -27,7 +27,6 @@ from odoo_ai_config.domain.outcomes import WriteKind
 MODEL: Final = re.compile(r"[A-Za-z0-9_.]{1,128}", re.ASCII)
 ODOO_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 HUB_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}", re.ASCII)
-_NAME: Final = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
 MOST_FIELDS: Final = 100
 # Odoo and Studio begin the names of fields that users add with these.
 _PREFIXES: Final = ("x_", "x_studio_")
@@ -239,7 +238,7 @@ class Address:
     """
 
     id: str
-    name: str = field(validator=matches("name", _NAME))
+    name: str = field(validator=matches("name", TOKEN_NAME))
     digest: bytes = field(repr=False)
     feed: Feed
     created_at: datetime
@@ -262,16 +261,6 @@ class Address:
         The same address, revoked. The first revocation counts.
         """
         return self if self.revoked_at is not None else evolve(self, revoked_at=at, revoked_by=by)
-
-
-@frozen
-class AddressUse:
-    """
-    That a record came to an address.
-    """
-
-    id: str
-    at: datetime
 
 
 def _id_of(record: JsonObject) -> Json:

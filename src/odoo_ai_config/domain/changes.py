@@ -5,15 +5,14 @@ What one event writes: a changeset, which a store commits as a whole or not at a
 from __future__ import annotations
 
 import enum
-import re
 from datetime import datetime
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, frozen
 
-from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.addresses import Address, AddressUse
-from odoo_ai_config.domain.channels.history import HISTORY_PLACE, HistoryPlace, MappingChange
+from odoo_ai_config.domain.access import ApiKey, TokenUse
+from odoo_ai_config.domain.addresses import Address
+from odoo_ai_config.domain.channels.history import MappingChange
 from odoo_ai_config.domain.channels.mapping import (
     ChannelClaim,
     ChannelMapping,
@@ -24,12 +23,10 @@ from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret, TenantKey
 from odoo_ai_config.domain.documents.revisions import Revision
-from odoo_ai_config.domain.identifiers import HUB, TenantId, matches
+from odoo_ai_config.domain.identifiers import HUB, DocumentKey, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.tenants import TenantState
-
-AUDIT_ID: Final = re.compile(rf"[0-9a-f]{{1,24}}|{HISTORY_PLACE.pattern}", re.ASCII)
 
 
 @frozen
@@ -77,6 +74,9 @@ class AuditAction(enum.Enum):
 
     CREDENTIAL_READ = "credential_read"
     CREDENTIAL_DELETED = "credential_deleted"
+    DOCUMENT_CHANGED = "document_changed"
+    DOCUMENT_DELETED = "document_deleted"
+    COLLECTION_CHANGED = "collection_changed"
     CHANNEL_CHANGED = "channel_changed"
     CHANNEL_MOVED = "channel_moved"
     ACCOUNT_ENTERED = "account_entered"
@@ -84,10 +84,12 @@ class AuditAction(enum.Enum):
     NUMBER_SHARED = "number_shared"
     MAPPING_ROLLED_BACK = "mapping_rolled_back"
     KEY_CREATED = "key_created"
+    KEY_ROTATED = "key_rotated"
     KEY_REVOKED = "key_revoked"
     ADDRESS_CREATED = "address_created"
     ADDRESS_REVOKED = "address_revoked"
     MASTER_KEY_ROTATED = "master_key_rotated"
+    MASTER_KEY_DROPPED = "master_key_dropped"
     TENANT_KEY_ROTATED = "tenant_key_rotated"
     STORED_SECRETS_SEALED = "stored_secrets_sealed"
     MESSAGE_READ = "message_read"
@@ -111,35 +113,13 @@ class AuditAction(enum.Enum):
 
 
 @frozen
-class AuditId:
-    """
-    Names an entry of the audit trail: by the store, or by its place in the history of the mapping.
-    """
-
-    value: str = field(validator=matches("audit_id", AUDIT_ID))
-
-    @property
-    def place(self) -> HistoryPlace | None:
-        """
-        The place in the history of the mapping; None for an entry that the store has named.
-
-        Raises:
-            InvalidValueError: It is no place.
-        """
-        return HistoryPlace.from_text(self.value) if "." in self.value else None
-
-    def __str__(self) -> str:
-        return self.value
-
-
-@frozen
 class AuditEntry:
     """
     Who did what to which tenant, and when.
 
     Args:
         subject: Names the thing (a reference, a channel, a key id); never a value.
-        id: The store's name for an entry that it has read; None for a new one.
+        reason: Why, as the actor said. A new entry gets that of its changeset.
     """
 
     at: datetime
@@ -148,7 +128,7 @@ class AuditEntry:
     tenant: TenantId | None
     subject: str
     request_id: str | None = None
-    id: AuditId | None = field(default=None, eq=False)
+    reason: str | None = None
 
 
 def mapping_audit(
@@ -159,7 +139,7 @@ def mapping_audit(
 
     The entry for a channel that moves belongs to the tenant that loses it, and the entry for a
     shared number to the tenant that had it before. The others belong to the owner of *mapping*.
-    The change itself needs no entry: see `change_audit`.
+    The change itself gets its entry from the store: see `change_audit`.
     """
     if decision.revision is None:
         return ()
@@ -178,17 +158,33 @@ def mapping_audit(
     )
 
 
-def change_audit(change: MappingChange, tenant: TenantId | None = None) -> AuditEntry:
+def document_audit(
+    key: DocumentKey,
+    version: int,
+    *,
+    deleted: bool,
+    author: str,
+    at: datetime,
+    reason: str | None = None,
+) -> AuditEntry:
     """
-    The entry of the audit trail about *change*, which the history of the mapping already has.
+    The entry about a version of a document.
+    """
+    action = AuditAction.DOCUMENT_DELETED if deleted else AuditAction.DOCUMENT_CHANGED
+    subject = f"{key.domain}/{key.kind} v{version}"
+    return AuditEntry(at, action, author, key.tenant, subject, reason=reason)
 
-    It belongs to *tenant*, by default to the new owner of the channel.
+
+def change_audit(change: MappingChange, reason: str | None = None) -> AuditEntry:
+    """
+    The entry about a version of a mapping.
+
+    It belongs to the new owner of the channel.
     """
     after = change.change.after
-    if tenant is None and isinstance(after, ChannelMapping):
-        tenant = after.owner.tenant
-    action, name = AuditAction.CHANNEL_CHANGED, AuditId(str(change.place))
-    return AuditEntry(change.at, action, change.author, tenant, str(change), id=name)
+    tenant = after.owner.tenant if isinstance(after, ChannelMapping) else None
+    action = AuditAction.CHANNEL_CHANGED
+    return AuditEntry(change.at, action, change.author, tenant, str(change), reason=reason)
 
 
 @frozen
@@ -223,11 +219,14 @@ class Changeset:
             before if a stored one has its delivery, or its account, message id and event.
         sightings: What was learned about conversations; each changes the newest state of its own
             (`Conversation.after`), whoever wrote that.
-        api_keys: Keys to add, or the revoked forms of stored ones.
+        api_keys: Keys to add, or changed forms of stored ones that are not revoked.
         addresses: Likewise for secret addresses.
         address_uses: Uses of stored addresses. The latest counts; unknown addresses do not.
         tenant_states: At most one new state for each tenant, for which the rest of the changeset
             may be written whatever the state says.
+        key_uses: Likewise for API keys.
+        reason: Why, as the actor says. The audit trail has it with all that the changeset leaves
+            there: *audit*, and an entry for each revision of a document and of a mapping.
     """
 
     revisions: tuple[Revision, ...] = ()
@@ -245,8 +244,10 @@ class Changeset:
     audit: tuple[AuditEntry, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
     addresses: tuple[Address, ...] = ()
-    address_uses: tuple[AddressUse, ...] = ()
+    address_uses: tuple[TokenUse, ...] = ()
+    key_uses: tuple[TokenUse, ...] = ()
     tenant_states: tuple[TenantState, ...] = ()
+    reason: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -278,6 +279,15 @@ class Changeset:
             owners.add(self.new_tenant_key.tenant)
         known = {HUB, *(state.tenant for state in self.tenant_states)}
         return frozenset(owner for owner in owners if owner is not None and owner not in known)
+
+    @property
+    def audit_entries(self) -> tuple[AuditEntry, ...]:
+        """
+        *audit* with the *reason*.
+        """
+        if self.reason is None:
+            return self.audit
+        return tuple(evolve(entry, reason=self.reason) for entry in self.audit)
 
     @property
     def size(self) -> int:

@@ -14,11 +14,11 @@ from typing import Final
 
 from attrs import asdict, evolve, field, fields, frozen
 
+from odoo_ai_config.domain.access import LONGEST_REASON
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import HUB, BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject, is_storable
 
-LONGEST_REASON: Final = 500
 ALGORITHM: Final = "Ed25519"
 _FORMAT: Final = 1
 

@@ -5,12 +5,12 @@ The hub inside another program: the same use cases, without HTTP.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from odoo_ai_config.application.channels.history import MappingChanges
 from odoo_ai_config.application.channels.simulation import Simulation
@@ -25,8 +25,9 @@ from odoo_ai_config.application.moving import AreaPlan
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.reconciliation import Reconciliation
-from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address, Feed, RecordKind
+from odoo_ai_config.domain.audit import LinkedEntry
 from odoo_ai_config.domain.channels.history import HistoryPlace, MappingChange
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
@@ -354,6 +355,74 @@ class Hub:
         """
         key = CollectionKey(TenantId(tenant), CollectionName.from_text(name))
         return CollectionHandle(self.services, self.caller, key)
+
+    def because(self, reason: str) -> Hub:
+        """
+        The same hub, which tells the audit trail *reason* with all that is done by it.
+        """
+        return evolve(self, caller=self.caller.because(reason))
+
+    async def audit(
+        self, *, tenant: str | None = None, before: int | None = None, limit: int = 50
+    ) -> Sequence[LinkedEntry]:
+        """
+        Entries of the audit trail, newest first: of *tenant* or of all, below the number *before*.
+        """
+        of = None if tenant is None else TenantId(tenant)
+        return await self.services.read_audit_trail(
+            caller=self.caller, tenant=of, before=before, limit=limit
+        )
+
+    async def keys(self) -> Sequence[ApiKey]:
+        """
+        Every API key, revoked and expired ones included, oldest first.
+        """
+        return await self.services.list_api_keys(caller=self.caller)
+
+    async def create_key(
+        self,
+        name: str,
+        scopes: Collection[str],
+        *,
+        tenant: str | None = None,
+        lifetime: timedelta | None = None,
+    ) -> tuple[ApiKey, SecretText]:
+        """
+        Make an API key, and its text, shown only now. Without *tenant* it reaches all.
+        """
+        try:
+            named = frozenset(map(Scope, scopes))
+        except ValueError:
+            raise InvalidValueError("scopes", "scope") from None
+        return await self.services.create_api_key(
+            name=name,
+            scopes=named,
+            tenant=None if tenant is None else TenantId(tenant),
+            lifetime=lifetime,
+            caller=self.caller,
+        )
+
+    async def rotate_key(
+        self, key_id: str, *, overlap: timedelta, lifetime: timedelta | None = None
+    ) -> tuple[ApiKey, SecretText]:
+        """
+        Make the successor of a key; the old one expires after *overlap*.
+
+        Raises:
+            ApiKeyNotFoundError: There is no such key, or it is revoked.
+        """
+        return await self.services.rotate_api_key(
+            key_id, overlap=overlap, lifetime=lifetime, caller=self.caller
+        )
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        """
+        Revoke an API key, forever.
+
+        Raises:
+            ApiKeyNotFoundError: There is no such key.
+        """
+        return await self.services.revoke_api_key(key_id, caller=self.caller)
 
     async def create_address(
         self,

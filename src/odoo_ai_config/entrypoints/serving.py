@@ -43,6 +43,8 @@ _PRUNE_SECONDS: Final = 3600.0
 # After this time every process has noticed a step of a rotation.
 _RING_SECONDS: Final = 5.0
 _STORE_SECONDS: Final = 1.0
+_AUDIT_SECONDS: Final = 2.0
+_USES_SECONDS: Final = 60.0
 _SPOOL_SECONDS: Final = 0.25
 _ERASURE_SECONDS: Final = 10.0
 _CATCHING_UP: Final = trusted("catch-up")
@@ -138,6 +140,8 @@ async def run_server(
             jobs: list[tuple[str, Callable[[], Awaitable[None]], float]] = [
                 ("key_ring", partial(look_at_key_ring, services), _RING_SECONDS),
                 ("store", app[STORE_WATCH].look, _STORE_SECONDS),
+                ("audit", partial(later, services.link_audit_trail), _AUDIT_SECONDS),
+                ("key_uses", partial(later, services.note_key_uses), _USES_SECONDS),
             ]
             if upkeep:
                 jobs.append(("pruning", partial(prune, services), _PRUNE_SECONDS))
@@ -197,9 +201,15 @@ async def look_at_key_ring(services: Services) -> None:
 
     So this process notices each step of a rotation, and a lost ring is soon in the log.
     """
-    # If the store is unavailable, the next call asks it again.
+    await later(services.check_key_ring.while_running)
+
+
+async def later(work: Callable[[], Awaitable[object]]) -> None:
+    """
+    Do *work*. If the store or the key ring is unavailable, the next call does it.
+    """
     with contextlib.suppress(ApplicationError):
-        await services.check_key_ring.while_running()
+        await work()
 
 
 async def name_persons(services: Services) -> None:

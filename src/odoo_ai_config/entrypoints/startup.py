@@ -129,7 +129,7 @@ async def settle_revocations(services: Services, *, restored: bool) -> NotedRevo
     Returns:
         The revoked keys that were known before, if the store is restored.
     """
-    for key in await services.revoke_api_key.again(actor=_STARTUP.id):
+    for key in await services.revoke_api_key.again(caller=_STARTUP):
         _log.warning("key_revoked_again", key=key.id)
     for address in await services.revoke_address.again(caller=_STARTUP):
         _log.warning("address_revoked_again", address=address.id)
@@ -189,7 +189,7 @@ async def ensure_first_key(services: Services, settings: Settings) -> SecretText
     _key, text = await services.create_api_key(
         name="first",
         scopes=ALL_SCOPES,
-        actor="startup",
+        caller=_STARTUP,
         hand_over=partial(_write_down, settings.api_key_path),
     )
     return text

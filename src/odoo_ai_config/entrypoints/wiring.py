@@ -16,7 +16,7 @@ from odoo_ai_config.application.addresses import (
     OpenAddress,
     RevokeAddress,
 )
-from odoo_ai_config.application.audit import ReadAuditTrail
+from odoo_ai_config.application.audit import LinkAuditTrail, ReadAuditTrail, VerifyAuditTrail
 from odoo_ai_config.application.channels.history import (
     CompareMapping,
     ReadMappingHistory,
@@ -35,6 +35,7 @@ from odoo_ai_config.application.credentials.deleting import DeleteCredential
 from odoo_ai_config.application.credentials.reveal import RevealCredential
 from odoo_ai_config.application.credentials.rotation import (
     CheckKeyRing,
+    DropMasterKey,
     RotateMasterKey,
     RotateTenantKey,
 )
@@ -52,7 +53,14 @@ from odoo_ai_config.application.documents.writing import (
     PublishDocument,
     RollBackDocument,
 )
-from odoo_ai_config.application.keys import Authenticate, CreateApiKey, RevokeApiKey
+from odoo_ai_config.application.keys import (
+    Authenticate,
+    CreateApiKey,
+    ListApiKeys,
+    NoteKeyUses,
+    RevokeApiKey,
+    RotateApiKey,
+)
 from odoo_ai_config.application.messages.amending import Amendments
 from odoo_ai_config.application.messages.answers import AnswerMessage
 from odoo_ai_config.application.messages.asking import CrewAsking
@@ -201,6 +209,7 @@ class Services:
     delete_document: DeleteDocument
     deliver_message: DeliverMessage
     discard_message: DiscardMessage
+    drop_master_key: DropMasterKey
     erase_person: ErasePerson
     erase_tenant: EraseTenant
     explain_silence: ExplainSilence
@@ -208,13 +217,16 @@ class Services:
     find_missed_messages: FindMissedMessages
     find_person: FindPerson
     hold_messages: HoldMessages
+    link_audit_trail: LinkAuditTrail
     list_addresses: ListAddresses
+    list_api_keys: ListApiKeys
     list_conversations: ListConversations
     list_documents: ListDocuments
     list_messages: ListMessages
     list_tenants: ListTenants
     name_persons: NamePersons
     move_area: MoveArea
+    note_key_uses: NoteKeyUses
     open_address: OpenAddress
     patch_document: PatchDocument
     pause_conversation: PauseConversation
@@ -240,6 +252,7 @@ class Services:
     revoke_api_key: RevokeApiKey
     roll_back_document: RollBackDocument
     roll_back_mapping: RollBackMapping
+    rotate_api_key: RotateApiKey
     rotate_master_key: RotateMasterKey
     rotate_tenant_key: RotateTenantKey
     seal_stored_secrets: SealStoredSecrets
@@ -253,6 +266,7 @@ class Services:
     sync_mapping: SyncMapping
     tell_people: TellPeople
     tenant_retention: TenantRetention
+    verify_audit_trail: VerifyAuditTrail
     write_mapping: WriteMapping
 
 
@@ -283,7 +297,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         chatwoot_accounts=accounts,
         work_signal=work_signal,
         answer_message=AnswerMessage(store, inbox, texts, crews, clock, work_signal),
-        authenticate=Authenticate(ports.api_keys, policies.configured_key),
+        authenticate=Authenticate(ports.api_keys, clock, policies.configured_key),
         bring_in_arrivals=(
             None if spool is None else BringInArrivals(spool, vault, clock, policies.spool_kept)
         ),
@@ -314,6 +328,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             policies.retries,
         ),
         discard_message=DiscardMessage(store, inbox, clock),
+        drop_master_key=DropMasterKey(secrets, vault, store, ports.audit, spool, clock),
         erase_person=ErasePerson(store, conversations, persons, clock),
         export_person=ExportPerson(store, conversations, persons, clock),
         find_person=FindPerson(persons),
@@ -334,12 +349,15 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             inbox, channels, reply_sender, ports.chatwoot, clock
         ),
         hold_messages=HoldMessages(store, inbox, clock),
+        link_audit_trail=LinkAuditTrail(ports.audit, vault),
         list_addresses=ListAddresses(ports.addresses),
+        list_api_keys=ListApiKeys(ports.api_keys),
         list_conversations=ListConversations(conversations, standings),
         list_documents=ListDocuments(store, standings),
         list_messages=ListMessages(inbox, standings),
         list_tenants=ListTenants(store, tenants),
         move_area=MoveArea(store, tenants, channels, ports.addresses, secrets, sealer, clock),
+        note_key_uses=NoteKeyUses(store, clock),
         open_address=OpenAddress(store, ports.addresses, clock),
         patch_document=PatchDocument(documents, credentials),
         pause_conversation=PauseConversation(store, conversations, inbox, clock),
@@ -347,7 +365,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         prune_history=PruneHistory(store, clock, retention),
         prune_messages=PruneMessages(inbox, conversations, clock, retention),
         publish_document=PublishDocument(documents, credentials, ports.yaml),
-        read_audit_trail=ReadAuditTrail(ports.audit, channels),
+        read_audit_trail=ReadAuditTrail(ports.audit, vault),
         read_chatwoot_accounts=ReadChatwootAccounts(store),
         read_document=ReadDocument(store, secrets, standings),
         read_collection=ReadCollection(store, standings, ports.collections),
@@ -378,6 +396,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         ),
         roll_back_document=RollBackDocument(documents, credentials),
         roll_back_mapping=RollBackMapping(store, channels, clock),
+        rotate_api_key=RotateApiKey(store, ports.api_keys, ports.tokens, clock),
         rotate_master_key=RotateMasterKey(secrets, vault, store, clock),
         rotate_tenant_key=RotateTenantKey(secrets, vault, store, clock),
         seal_stored_secrets=SealStoredSecrets(store, credentials, clock),
@@ -403,5 +422,6 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             work_signal,
         ),
         tenant_retention=TenantRetention(retention, store, clock),
+        verify_audit_trail=VerifyAuditTrail(ports.audit, vault),
         write_mapping=WriteMapping(store, channels, clock),
     )

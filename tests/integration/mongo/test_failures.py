@@ -57,6 +57,7 @@ from tests.mongo_server import (
     secantus_server,
     temporary_database,
 )
+from tests.trail import acts
 
 COMMAND_NOT_FOUND = 59
 COMMAND_NOT_SUPPORTED = 115
@@ -333,7 +334,7 @@ async def test_write_of_one_record_whose_answer_is_lost_happens_once(
         attempts = 0
         await stores.config.commit(change)
     assert await stores.inbox.find(new.id) == next_step
-    assert len(await stores.audit.entries()) == 1
+    assert len(await acts(stores.audit)) == 1
     state = await stores.conversations.find(sighting().key)
     assert state is not None
     assert state.revision == 1

@@ -281,7 +281,7 @@ async def test_index_goes_once_nothing_reads_it(
     monkeypatch.setattr(migration, "FORMER", {"audit": ("once", "never")})
     await require_current(prepared)
     await prepare(prepared)
-    assert await index_names(prepared, "audit") == {"_id_", "newest", "of_tenant"}
+    assert await index_names(prepared, "audit") == {"_id_", "by_tenant"}
 
 
 async def test_records_that_are_not_unique_are_told(prepared: MongoDatabase) -> None:

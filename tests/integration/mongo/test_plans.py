@@ -19,6 +19,7 @@ from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import AT, collection_key, everything
 from tests.contract.stores import Stores
 from tests.mongo_server import URI_VARIABLE, open_client, temporary_database
+from tests.trail import trail
 
 Command: TypeAlias = dict[str, Any]
 # The server merges so many ranges of an index in the order of a sort.
@@ -62,8 +63,9 @@ async def database(mongo_uri: str, finds: Finds) -> AsyncIterator[MongoDatabase]
 
 
 async def newest_entries(stores: Stores) -> object:
+    await trail(stores.audit)
     [first, *_] = await stores.audit.entries()
-    return await stores.audit.entries(tenant=TenantId("acme"), after=first.id)
+    return await stores.audit.entries(tenant=TenantId("acme"), before=first.number)
 
 
 READS: Final[Mapping[str, Callable[[Stores], Awaitable[object]]]] = {

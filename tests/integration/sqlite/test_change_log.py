@@ -13,6 +13,7 @@ from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.identifiers import ChatwootId
 from tests.contract.samples import AT, mapping, owner
 from tests.contract.sqlite_stores import stores_over
+from tests.trail import pruned
 
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("1"))
 
@@ -31,7 +32,12 @@ async def test_log_is_trimmed_and_a_process_that_missed_a_part_reads_everything_
             await first.config.commit(
                 Changeset(mappings=(mapping(version=version, tenant=f"t{version}"),))
             )
+        # The audit trail needs the whole log.
         await first.config.prune(RetentionPolicy(), now=AT)
+        with sqlite3.connect(path) as connection:
+            (lines,) = connection.execute("SELECT count(*) FROM changes").fetchone()
+        assert lines == 8
+        await pruned(first, RetentionPolicy(), now=AT)
 
         with sqlite3.connect(path) as connection:
             (lines,) = connection.execute("SELECT count(*) FROM changes").fetchone()

@@ -13,6 +13,7 @@ from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef
 from tests.contract.samples import owner, revision
 from tests.jumping_loop import run_without_waiting
+from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, write
 
 
@@ -53,4 +54,4 @@ async def test_value_whose_data_key_stays_away_is_broken_and_not_audited(hub: Me
 
     with pytest.raises(SealBrokenError):
         await reveal(where, CredentialRef("ref"), caller=ANYBODY)
-    assert await hub.ports.audit.entries() == []
+    assert await acts(hub.ports.audit) == []

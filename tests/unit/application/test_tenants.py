@@ -266,7 +266,7 @@ async def test_nothing_is_left_of_an_erased_tenant(world: World) -> None:
     hub, _ = world
     await received(hub, 1)
     key, _secret = await hub.create_api_key(
-        name="acme", scopes=frozenset({Scope.CONFIG_READ}), tenant=TENANT
+        name="acme", scopes=frozenset({Scope.CONFIG_READ}), tenant=TENANT, caller=ANYBODY
     )
     feed = Feed(ACME, RecordKind.CREDENTIALS)
     address, _token = await hub.create_address(feed, name="acme", caller=ANYBODY)

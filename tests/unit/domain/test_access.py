@@ -8,8 +8,15 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope, ScopeMissingError, is_guessable
-from odoo_ai_config.domain.errors import TenantForbiddenError
+from odoo_ai_config.domain.access import (
+    ALL_SCOPES,
+    ApiKey,
+    Scope,
+    ScopeMissingError,
+    is_guessable,
+    lifetime,
+)
+from odoo_ai_config.domain.errors import InvalidValueError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -112,3 +119,78 @@ def test_repeated_short_text_is_guessable(part: str, times: int) -> None:
 def test_random_hexadecimal_digits_are_never_refused() -> None:
     make = random.Random(11).randbytes
     assert not any(is_guessable(make(16).hex()) for _ in range(2000))
+
+
+def test_key_ends_when_it_is_revoked_or_expires() -> None:
+    second = timedelta(seconds=1)
+    assert not KEY.ended(NOON)
+    assert KEY.revoked(NOON).ended(NOON - second)
+    expiring = KEY.expiring(NOON)
+    assert [expiring.ended(at) for at in (NOON - second, NOON, NOON + second)] == [
+        False,
+        True,
+        True,
+    ]
+    # The earlier end counts.
+    assert expiring.expiring(NOON + second) == expiring
+    assert expiring.expiring(NOON - second).expires_at == NOON - second
+
+
+@pytest.mark.parametrize("reason", ["INC-4711", "senha trocada a pedido da Ana", "ç" * 500])
+def test_caller_says_why(reason: str) -> None:
+    speaking = KEY.because(reason)
+    assert speaking.reason == reason
+    # It is no part of the key.
+    assert speaking == KEY
+    assert KEY.because(None) is KEY
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "",
+        " ",
+        " x",
+        "x ",
+        "x" * 501,
+        "two\nlines",
+        "bell\x07",
+        "\udc80",
+        "a chave oac_abcdefghijkl_AbCdEfGhIjKlMnOpQrStUvWx vazou",
+        "senha=hunter2hunter2",
+        "https://user:hunter2@example.com",
+        "Bearer abcdefghijklmnop0123",
+    ],
+)
+def test_reason_is_one_short_line_without_a_secret(reason: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        KEY.because(reason)
+    assert (caught.value.field, caught.value.rule) == ("reason", "reason")
+
+
+def test_nobody_grants_more_than_they_have() -> None:
+    admin = evolve(KEY, scopes=frozenset({Scope.ADMIN}))
+    admin.require_grantable(ALL_SCOPES, None)
+    admin.require_grantable(ALL_SCOPES, ANA)
+    bound = evolve(admin, tenant=ANA)
+    bound.require_grantable(ALL_SCOPES, ANA)
+    for tenant in (None, TenantId("bia")):
+        with pytest.raises(TenantForbiddenError):
+            bound.require_grantable(frozenset({Scope.WEBHOOK}), tenant)
+    with pytest.raises(ScopeMissingError):
+        KEY.require_grantable(frozenset({Scope.WEBHOOK}), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("90d", timedelta(days=90)), ("12h", timedelta(hours=12)), ("1m", timedelta(minutes=1))],
+)
+def test_lifetime_is_read(text: str, length: timedelta) -> None:
+    assert lifetime(text) == length
+
+
+@pytest.mark.parametrize("text", ["", "0d", "90", "d", "-1d", "1 d", "1.5h", "999999d", "1D"])
+def test_other_text_is_no_lifetime(text: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        lifetime(text)
+    assert caught.value.rule == "lifetime"

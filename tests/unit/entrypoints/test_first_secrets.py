@@ -100,7 +100,7 @@ async def test_start_goes_on_where_it_cannot_be_noted_what_was_revoked(tmp_path:
     async with opened(Container(settings=settings)) as services:
         [key] = await services.ports.api_keys.api_keys()
         with pytest.raises(StoreUnusableError, match="revoked-keys"):
-            await services.revoke_api_key(key.id)
+            await services.revoke_api_key(key.id, caller=trusted("test"))
         [revoked] = await services.ports.api_keys.api_keys()
         assert revoked.revoked_at is not None
         with structlog.testing.capture_logs() as logged:
@@ -142,7 +142,7 @@ async def test_start_with_a_backup_revokes_what_was_revoked_and_holds_messages(
     copy.write_bytes(database.read_bytes())
     async with opened(Container(settings=settings)) as services:
         [key] = await services.ports.api_keys.api_keys()
-        await services.revoke_api_key(key.id)
+        await services.revoke_api_key(key.id, caller=trusted("test"))
         await services.revoke_address(address.id, caller=trusted("cli"))
     copy.replace(database)
     async with opened(Container(settings=settings)) as services:

@@ -117,6 +117,13 @@ class KeyRing:
     def with_current(self, master_id: str) -> KeyRing:
         return evolve(self, current_id=master_id)
 
+    def without(self, master_id: str) -> KeyRing:
+        """
+        The ring without one key, which is not the current one.
+        """
+        dropped = self.key(master_id)
+        return evolve(self, keys=tuple(key for key in self.keys if key is not dropped))
+
 
 @frozen
 class KeyRingStatus:
@@ -191,4 +198,10 @@ class KeyRingSource(Protocol):
     def make_current(self, master_id: str) -> KeyRing:
         """
         Wrap new data keys with *master_id* from now on.
+        """
+
+    @abstractmethod
+    def drop(self, master_id: str) -> None:
+        """
+        Remove a key that is not the current one.
         """

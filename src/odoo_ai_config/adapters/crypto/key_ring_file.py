@@ -123,10 +123,14 @@ class KeyRingSetting(KeyRingSource):
             self._refuse()
         return self._ring
 
+    def drop(self, master_id: str) -> None:
+        self._ring.key(master_id)
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise InvalidKeyRingError(
             f"As chaves vêm de {SETTING} e só mudam lá: acrescente a nova chave no fim e, "
-            "depois de distribuída, ponha-a em primeiro lugar."
+            "depois de distribuída, ponha-a em primeiro lugar; retire lá a que não serve mais."
         )
 
 
@@ -213,6 +217,9 @@ class KeyRingFile(KeyRingSource):
 
     def make_current(self, master_id: str) -> KeyRing:
         return self._change(lambda ring: ring.with_current(master_id))
+
+    def drop(self, master_id: str) -> None:
+        self._change(lambda ring: ring.without(master_id))
 
     def _change(self, change: Callable[[KeyRing], KeyRing]) -> KeyRing:
         current_id = self.ring().current_id

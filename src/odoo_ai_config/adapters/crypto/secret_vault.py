@@ -4,6 +4,7 @@ Envelope encryption with AES-256-GCM.
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Collection
 from datetime import datetime
@@ -16,8 +17,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from odoo_ai_config.adapters.crypto.key_ring import KEY_BYTES, KeyRingSource, MasterKey
-from odoo_ai_config.application.errors import SealBrokenError
+from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
 from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
+from odoo_ai_config.domain.audit import Voucher
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -36,6 +38,7 @@ _FINGERPRINT_BYTES: Final = 16
 _TENANT_KEY: Final = b"odoo-ai-config/tenant-key\0"
 _SECRET: Final = b"odoo-ai-config/secret\0"
 _RECOGNITION: Final = b"odoo-ai-config/fingerprint\0"
+_VOUCHER: Final = b"odoo-ai-config/voucher\0"
 
 
 def _place(context: SealContext) -> bytes:
@@ -99,6 +102,9 @@ class AesGcmSecretVault(SecretVault):
     def ring_trouble(self) -> RingTrouble | None:
         return self._source.trouble()
 
+    def drop_master(self, master_id: str) -> None:
+        self._source.drop(master_id)
+
     def adopt_ring(self, needed: Collection[str]) -> None:
         self._source.adopt(needed)
 
@@ -145,6 +151,17 @@ class AesGcmSecretVault(SecretVault):
         )
         return SecretText.from_utf8(plain)
 
+    def vouch(self, text: str) -> Voucher:
+        master = self._source.ring().current
+        return Voucher(master.id, _vouching(master, text))
+
+    def vouched(self, text: str, voucher: Voucher) -> bool:
+        ring = self._source.found()
+        if ring is None:
+            raise MasterKeyMissingError(voucher.master_id)
+        master = ring.key(voucher.master_id)
+        return hmac.compare_digest(_vouching(master, text).encode(), voucher.digest.encode())
+
     def rewrap(self, key: TenantKey) -> TenantKey:
         keys = self._unwrapped(key)
         master = self._source.ring().current
@@ -184,6 +201,12 @@ def _recognised(opened: _OpenKey, place: bytes, plain: bytes) -> Fingerprint:
     # the interpreter's lock for such a short message.
     digest = blake2b(message, key=opened.fingerprint_key, digest_size=_FINGERPRINT_BYTES)
     return Fingerprint(digest.hexdigest())
+
+
+def _vouching(master: MasterKey, text: str) -> str:
+    # A key of its own: that of AES-GCM is not used for anything else.
+    key = blake2b(_VOUCHER, key=master.material).digest()
+    return blake2b(text.encode(), key=key, digest_size=KEY_BYTES).hexdigest()
 
 
 def _associated(header: bytes, place: bytes, fingerprint: Fingerprint) -> bytes:

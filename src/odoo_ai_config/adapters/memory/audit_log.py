@@ -4,40 +4,45 @@ The audit trail in memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from heapq import merge
 from itertools import islice
 
 from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.audit_log import AuditLog
-from odoo_ai_config.domain.changes import AuditEntry, AuditId
+from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd, Voucher, linked
 from odoo_ai_config.domain.identifiers import TenantId
 
 
 class MemoryAuditLog(MemoryAdapter, AuditLog):
     """
-    Reads the entries that commits brought.
+    Links the entries that commits brought.
     """
 
     async def entries(
-        self,
-        *,
-        tenant: TenantId | None = None,
-        after: AuditId | None = None,
-        before: datetime | None = None,
-        limit: int = 100,
-    ) -> Sequence[AuditEntry]:
-        written_last = reversed(self.state.audit)
-        newest_first = iter(sorted(written_last, key=lambda entry: entry.at, reverse=True))
-        if after is not None:
-            # Skips to that entry, or to the end if it is not there.
-            next((entry for entry in newest_first if entry.id == after), None)
+        self, *, tenant: TenantId | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[LinkedEntry]:
         found = (
-            entry
-            for entry in newest_first
-            if tenant in {None, entry.tenant} and (before is None or entry.at < before)
+            one
+            for one in reversed(self.state.trail)
+            if tenant in {None, one.entry.tenant} and (before is None or one.number < before)
         )
         return list(islice(found, limit))
 
-    async def entry(self, id_: AuditId) -> AuditEntry | None:
-        return next((entry for entry in self.state.audit if entry.id == id_), None)
+    async def chain(self, *, after: int = 0, limit: int = 1000) -> Sequence[LinkedEntry]:
+        return list(islice((one for one in self.state.trail if one.number > after), limit))
+
+    async def end(self) -> tuple[TrailEnd, Voucher | None]:
+        return self.state.trail_end, self.state.voucher
+
+    async def link(self, vouch: Callable[[TrailEnd], Voucher], *, limit: int = 250) -> int:
+        state = self.state
+        pending = state.audit_of_revisions, state.audit
+        some = list(islice(merge(*pending, key=lambda entry: entry.at), limit))
+        if some:
+            added = list(linked(state.trail_end, some))
+            state.voucher = vouch(added[-1].end)
+            state.trail += added
+            for entries in pending:
+                del entries[: sum(any(entry is one for one in some) for entry in entries)]
+        return len(some)

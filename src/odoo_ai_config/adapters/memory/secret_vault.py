@@ -15,6 +15,7 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
 from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
+from odoo_ai_config.domain.audit import Voucher
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -58,6 +59,11 @@ class MemorySecretVault(SecretVault):
     def ring_trouble(self) -> RingTrouble | None:
         return self.trouble
 
+    def drop_master(self, master_id: str) -> None:
+        if master_id not in self._master_ids:
+            raise MasterKeyMissingError(master_id)
+        self._master_ids = tuple(one for one in self._master_ids if one != master_id)
+
     def adopt_ring(self, needed: Collection[str]) -> None:
         if needed and set(needed) <= set(self._master_ids):
             self.trouble = None
@@ -100,6 +106,14 @@ class MemorySecretVault(SecretVault):
         place = _place(sealed.context, sealed.fingerprint, sealed.key_id)
         return SecretText(_unscrambled(data_key, place, sealed.envelope))
 
+    def vouch(self, text: str) -> Voucher:
+        return Voucher(self.current_master_id, _vouching(self.current_master_id, text))
+
+    def vouched(self, text: str, voucher: Voucher) -> bool:
+        if voucher.master_id not in self._master_ids:
+            raise MasterKeyMissingError(voucher.master_id)
+        return _vouching(voucher.master_id, text) == voucher.digest
+
     def rewrap(self, key: TenantKey) -> TenantKey:
         return self._wrapped(
             evolve(key, master_id=self.current_master_id), " ".join(self._opened(key.tenant, key))
@@ -116,6 +130,10 @@ class MemorySecretVault(SecretVault):
         keys = _unscrambled(key.master_id, _place(tenant, key.key_id), key.wrapped)
         data_key, _, fingerprint_key = keys.partition(" ")
         return data_key, fingerprint_key
+
+
+def _vouching(master_id: str, text: str) -> str:
+    return _keyed(master_id, _place("voucher", text)).hex()
 
 
 def _place(*parts: object) -> bytes:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from attrs import define, evolve, field
 
@@ -16,15 +16,18 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
     TenantKeyChangedError,
 )
-from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.addresses import Address, AddressUse
+from odoo_ai_config.domain.access import ApiKey, TokenUse
+from odoo_ai_config.domain.addresses import Address
+from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd, Voucher
 from odoo_ai_config.domain.changes import (
     AuditEntry,
-    AuditId,
     Changeset,
     IdempotencyKey,
     IdempotencyRecord,
+    change_audit,
+    document_audit,
 )
+from odoo_ai_config.domain.channels.history import MappingChange
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision, state_of
 from odoo_ai_config.domain.channels.routing import RoutingTable
 from odoo_ai_config.domain.collections import (
@@ -50,6 +53,7 @@ from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin
 from odoo_ai_config.domain.tenants import TenantErasedError, TenantState
 
+T = TypeVar("T", ApiKey, Address)
 _Versioned: TypeAlias = DocumentKey | ChannelKey | CollectionKey | MessageId
 
 
@@ -93,6 +97,9 @@ class MemoryState:
         mapping_histories: Revisions by channel, oldest first; never empty.
         keys: Data keys by tenant, the active one last; never empty.
         messages: In the order in which they were received.
+        audit: Pending entries that commits brought.
+        audit_of_revisions: Pending entries about revisions of documents and mappings.
+        trail: Linked entries, and the voucher for the end of them.
     """
 
     away: bool = False
@@ -106,9 +113,19 @@ class MemoryState:
     conversations: dict[ConversationKey, Conversation] = field(factory=dict)
     idempotency_records: dict[IdempotencyKey, IdempotencyRecord] = field(factory=dict)
     audit: list[AuditEntry] = field(factory=list)
+    audit_of_revisions: list[AuditEntry] = field(factory=list)
+    trail: list[LinkedEntry] = field(factory=list)
+    voucher: Voucher | None = None
     api_keys: dict[str, ApiKey] = field(factory=dict)
     addresses: dict[str, Address] = field(factory=dict)
     tenant_states: dict[TenantId, TenantState] = field(factory=dict)
+
+    @property
+    def trail_end(self) -> TrailEnd:
+        """
+        The end of the audit trail.
+        """
+        return self.trail[-1].end if self.trail else TrailEnd()
 
     @property
     def mappings(self) -> dict[ChannelKey, MappingRevision]:
@@ -146,10 +163,24 @@ class MemoryState:
         Take in *changeset* as a whole or refuse it as a whole: all checks, then all writes.
         """
         self._check(changeset)
+        reason = changeset.reason
         for revision in changeset.revisions:
             self.histories.setdefault(revision.key, []).append(revision)
+            self.audit_of_revisions.append(
+                document_audit(
+                    revision.key,
+                    revision.version,
+                    deleted=revision.deleted,
+                    author=revision.author,
+                    at=revision.updated_at,
+                    reason=reason,
+                )
+            )
         for mapped in changeset.mappings:
-            self.mapping_histories.setdefault(mapped.mapping.key, []).append(mapped)
+            history = self.mapping_histories.setdefault(mapped.mapping.key, [])
+            mapping_change = MappingChange.of(mapped, history[-1] if history else None)
+            self.audit_of_revisions.append(change_audit(mapping_change, reason))
+            history.append(mapped)
             self.routing.put(mapped.mapping, mapped.version)
         if changeset.new_tenant_key is not None:
             self.keys[changeset.new_tenant_key.tenant] = [changeset.new_tenant_key]
@@ -168,11 +199,11 @@ class MemoryState:
         if changeset.idempotency_record is not None:
             record = changeset.idempotency_record
             self.idempotency_records[record.claim.id] = _unaliased(record)
-        for entry in changeset.audit:
-            self.audit.append(evolve(entry, id=AuditId(str(len(self.audit)))))
+        self.audit += changeset.audit_entries
         self.api_keys |= {key.id: key for key in changeset.api_keys}
         self.addresses |= {address.id: address for address in changeset.addresses}
-        self._use_addresses(changeset.address_uses)
+        _use(self.addresses, changeset.address_uses)
+        _use(self.api_keys, changeset.key_uses)
         self._put_states(changeset.tenant_states)
 
     def _put_states(self, states: Sequence[TenantState]) -> None:
@@ -180,12 +211,6 @@ class MemoryState:
             self.tenant_states[state.tenant] = state
             if state.destroys_keys:
                 self.keys.pop(state.tenant, None)
-
-    def _use_addresses(self, uses: Sequence[AddressUse]) -> None:
-        for use in uses:
-            used = self.addresses.get(use.id)
-            if used is not None and (used.used_at is None or used.used_at < use.at):
-                self.addresses[use.id] = evolve(used, used_at=use.at)
 
     def _check(self, changeset: Changeset) -> None:
         record = changeset.idempotency_record
@@ -206,6 +231,9 @@ class MemoryState:
             raise RevisionConflictError
         relied_on = changeset.mapping_state
         if relied_on is not None and relied_on != state_of(self.mappings.values()):
+            raise RevisionConflictError
+        stored = (self.api_keys.get(key.id) for key in changeset.api_keys)
+        if any(key is not None and key.revoked_at is not None for key in stored):
             raise RevisionConflictError
         self._check_versions(changeset)
         for state in changeset.tenant_states:
@@ -249,6 +277,13 @@ class MemoryState:
         twice = len(set(marks)) < len(marks)
         if twice or any(any(self.received(message.origin)) for message in received):
             raise MessageRecordedError
+
+
+def _use(tokens: dict[str, T], uses: Sequence[TokenUse]) -> None:
+    for use in uses:
+        used = tokens.get(use.id)
+        if used is not None and (used.used_at is None or used.used_at < use.at):
+            tokens[use.id] = evolve(used, used_at=use.at)
 
 
 @define

@@ -10,23 +10,24 @@ from copy import deepcopy
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from odoo_ai_config.adapters.memory.state import KeptCollection, MemoryAdapter, MemoryState
 from odoo_ai_config.application.ports.store_records import (
     PAGE_RECORDS,
+    PendingEntry,
     Record,
     RecordKind,
     RecordPage,
     RecordReader,
     ReplacedMapping,
+    StoredEnd,
     StoredItem,
     StoredMessage,
     StoreRecords,
     TenantKeys,
     places_of_texts,
 )
-from odoo_ai_config.domain.changes import AuditId
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.channels.routing import RoutingTable
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES, InboxMessage
@@ -49,7 +50,9 @@ _PLACES: Final[Mapping[RecordKind, Callable[[Any], Hashable]]] = {
     RecordKind.CONVERSATIONS: lambda conversation: conversation.key,
     RecordKind.MESSAGES: lambda stored: stored.message.id,
     RecordKind.REQUESTS: lambda record: record.claim.id,
-    RecordKind.AUDIT: lambda entry: entry.id,
+    RecordKind.AUDIT: lambda linked: linked.number,
+    RecordKind.AUDIT_END: lambda _: None,
+    RecordKind.PENDING_AUDIT: lambda pending: pending.place,
 }
 _Records: TypeAlias = dict[Any, Any]
 
@@ -80,7 +83,7 @@ class MemoryStoreRecords(MemoryAdapter, StoreRecords):
     async def put(self, kind: RecordKind, records: Sequence[Record]) -> None:
         known = _records_of(self.state, kind)
         for record in records:
-            place = len(known) if kind is RecordKind.AUDIT else _PLACES[kind](record)
+            place = len(known) if kind is RecordKind.PENDING_AUDIT else _PLACES[kind](record)
             known[place] = record
         _KEEPS[kind](self.state, known)
 
@@ -142,7 +145,14 @@ _READS: Final[Mapping[RecordKind, Callable[[MemoryState], Sequence[Record]]]] = 
         _stored(state, message) for message in state.messages.values()
     ],
     RecordKind.REQUESTS: lambda state: list(state.idempotency_records.values()),
-    RecordKind.AUDIT: lambda state: state.audit,
+    RecordKind.AUDIT: lambda state: state.trail,
+    RecordKind.AUDIT_END: lambda state: (
+        [] if state.voucher is None else [StoredEnd(state.trail_end, state.voucher)]
+    ),
+    RecordKind.PENDING_AUDIT: lambda state: [
+        PendingEntry(entry, place)
+        for place, entry in enumerate([*state.audit_of_revisions, *state.audit])
+    ],
 }
 
 
@@ -218,9 +228,16 @@ def _keep_messages(state: MemoryState, known: _Records) -> None:
 
 
 def _keep_audit(state: MemoryState, known: _Records) -> None:
-    state.audit = [
-        evolve(entry, id=AuditId(str(number))) for number, entry in enumerate(known.values())
-    ]
+    state.trail = sorted(known.values(), key=lambda linked: linked.number)
+
+
+def _keep_audit_end(state: MemoryState, known: _Records) -> None:
+    state.voucher = known[None].voucher if known else None
+
+
+def _keep_pending_audit(state: MemoryState, known: _Records) -> None:
+    state.audit = [pending.entry for pending in known.values()]
+    state.audit_of_revisions = []
 
 
 # Makes the given records those of a kind.
@@ -239,4 +256,6 @@ _KEEPS: Final[Mapping[RecordKind, Callable[[MemoryState, _Records], None]]] = {
     RecordKind.MESSAGES: _keep_messages,
     RecordKind.REQUESTS: _kept_as("idempotency_records"),
     RecordKind.AUDIT: _keep_audit,
+    RecordKind.AUDIT_END: _keep_audit_end,
+    RecordKind.PENDING_AUDIT: _keep_pending_audit,
 }

@@ -4,14 +4,14 @@ The writes of a changeset that depend on nothing that is stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
 from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record
+from odoo_ai_config.adapters.mongo.database import UNLINKED, MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.driver_errors import is_conflict
 from odoo_ai_config.adapters.mongo.records import (
     item_place,
@@ -25,6 +25,7 @@ from odoo_ai_config.adapters.mongo.records import (
 from odoo_ai_config.adapters.mongo.transaction import BulkWrite, Write, chunks
 from odoo_ai_config.adapters.mongo.uses import TOUCH
 from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
+from odoo_ai_config.domain.access import TokenUse
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionChange, CollectionHead
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -51,6 +52,8 @@ def fixed_writes(
     # The order decides which refusal comes first: that of a recorded request.
     records = () if changeset.idempotency_record is None else (changeset.idempotency_record,)
     documents = [(str(revision.key), to_record(revision)) for revision in changeset.revisions]
+    # The revisions themselves are the pending entries about them: no command more.
+    unlinked = UNLINKED if changeset.reason is None else {**UNLINKED, "reason": changeset.reason}
     yield BulkWrite(
         "deliveries",
         [partial(InsertOne, to_record(record)) for record in records],
@@ -64,14 +67,17 @@ def fixed_writes(
     )
     yield BulkWrite(
         "revisions",
-        [partial(InsertOne, {"document": name, **record}) for name, record in documents],
+        [
+            partial(InsertOne, {"document": name, **record, **unlinked})
+            for name, record in documents
+        ],
         RevisionConflictError,
     )
     if changeset.mappings and changeset.mapping_state is None:
         yield BulkWrite("channel_claims", [database.mapping_uses.one_of(WHOLE_MAPPING)])
     yield BulkWrite(
         "mappings",
-        [_succeeding(mapping_record(revision)) for revision in changeset.mappings],
+        [_succeeding({**mapping_record(one), **unlinked}) for one in changeset.mappings],
         RevisionConflictError,
     )
     yield secrets
@@ -86,24 +92,34 @@ def fixed_writes(
     for change in changeset.collections:
         yield from _item_writes(change)
     # Named here and not by the driver: whoever repeats the write recognises it.
-    entries = [{"_id": ObjectId(), **to_record(entry)} for entry in changeset.audit]
-    yield BulkWrite("audit", [partial(InsertOne, entry) for entry in entries])
+    entries = [{"_id": ObjectId(), **to_record(entry)} for entry in changeset.audit_entries]
+    yield BulkWrite("pending_audit", [partial(InsertOne, entry) for entry in entries])
     yield BulkWrite(
         "api_keys",
         [
-            partial(ReplaceOne, {"_id": key.id}, to_record(key), upsert=True)
+            # A revoked one is not found, and its id is taken.
+            partial(ReplaceOne, {"_id": key.id, "revoked_at": None}, to_record(key), upsert=True)
             for key in changeset.api_keys
         ],
+        RevisionConflictError,
     )
-    yield BulkWrite("addresses", list(_address_writes(changeset)))
+    yield BulkWrite("api_keys", _uses(changeset.key_uses))
+    yield BulkWrite(
+        "addresses",
+        [
+            partial(ReplaceOne, {"_id": address.id}, to_record(address), upsert=True)
+            for address in changeset.addresses
+        ],
+    )
+    yield BulkWrite("addresses", _uses(changeset.address_uses))
 
 
-def _address_writes(changeset: Changeset) -> Iterator[Write]:
-    for address in changeset.addresses:
-        yield partial(ReplaceOne, {"_id": address.id}, to_record(address), upsert=True)
-    for use in changeset.address_uses:
-        # Nothing is less than a number.
-        yield partial(UpdateOne, {"_id": use.id}, {"$max": {"used_at": to_instant(use.at)}})
+def _uses(uses: Sequence[TokenUse]) -> list[Write]:
+    # Nothing is less than a number.
+    return [
+        partial(UpdateOne, {"_id": use.id}, {"$max": {"used_at": to_instant(use.at)}})
+        for use in uses
+    ]
 
 
 def _succeeding(record: Record) -> Write:

@@ -97,6 +97,8 @@ UNFINISHED: Final[Record] = {"_id": "unfinished"}
 LOST: Final[Record] = {"lost_at": {"$gt": 0}}
 # True of every text, and of nothing else.
 IS_TEXT: Final[Record] = {"$gte": ""}
+# True of revisions that are not in the audit trail yet, and of nothing else.
+UNLINKED: Final[Record] = {"unlinked": True}
 # An index serves only those queries that have its collation.
 ANY_CASE: Final = Collation(locale="en", strength=2)
 

@@ -81,6 +81,8 @@ async def _prune_superseded(
             policy = policies.of(present.get("owner", present)["tenant"])
             if not policy.keeps_all:
                 place: Record = {kind.of: present["_id"], "version": {"$lt": present["version"]}}
+                # The audit trail still needs the others.
+                place["unlinked"] = None
                 place["$or"] = _not_kept(policy, present["version"], "updated_at", now)
                 deletions.append(DeleteMany(place))
         if deletions:

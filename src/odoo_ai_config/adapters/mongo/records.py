@@ -19,7 +19,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from odoo_ai_config.adapters.mongo.database import Collection, Cursor, Record, Session
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address, Feed
-from odoo_ai_config.domain.changes import AuditEntry, AuditId, Claim, IdempotencyRecord
+from odoo_ai_config.domain.audit import LinkedEntry
+from odoo_ai_config.domain.changes import AuditEntry, Claim, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import ChannelMapping, MappingRevision, SpecialNumber
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, Item, ItemState
@@ -296,13 +297,11 @@ _describe(
     only_read=("compaction_floor",),
     compaction_floor=override(rename="floor"),
 )
-_describe(
-    AuditEntry,
-    only_read=("id",),
-    id=override(rename="_id", struct_hook=lambda value, _: AuditId(str(value))),
-)
+_describe(AuditEntry)
+_describe(LinkedEntry, flat=("entry",), number=override(rename="_id"))
 _describe(
     ApiKey,
+    only_read=("reason",),
     id=override(rename="_id"),
     scopes=override(unstruct_hook=lambda scopes: sorted(scope.value for scope in scopes)),
 )

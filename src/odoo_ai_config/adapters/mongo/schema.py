@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from attrs import frozen
-from pymongo import DESCENDING, IndexModel, UpdateOne
+from pymongo import DESCENDING, IndexModel, ReplaceOne, UpdateOne
 
 from odoo_ai_config.adapters.mongo.database import (
     ANY_CASE,
     IS_TEXT,
     LOST,
     SCHEMA,
+    UNLINKED,
     MongoDatabase,
     Record,
 )
@@ -28,6 +29,8 @@ from odoo_ai_config.domain.messages.inbox import ANSWER, BODY, TEXT_PURPOSES, In
 # Takes how many more records a step has seen.
 Progress: TypeAlias = Callable[[int], None]
 _ACTIVE: Final[Record] = {"active": True}
+# The revisions that the audit trail does not have yet.
+_PENDING: Final = IndexModel(["updated_at"], name="pending", partialFilterExpression=UNLINKED)
 # Every collection, with its indexes beside that of `_id`. It exists before the first transaction.
 COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
@@ -39,7 +42,10 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
             ["tenant"], name="retention", partialFilterExpression={"kind": RETENTION.value}
         ),
     ],
-    "revisions": [IndexModel(["document", "version"], name="version", unique=True)],
+    "revisions": [
+        IndexModel(["document", "version"], name="version", unique=True),
+        _PENDING,
+    ],
     "mappings": [
         IndexModel(["owner.tenant", "_id"], name="of_tenant"),
         IndexModel(["account", "owner.tenant"], name="presence", partialFilterExpression=_ACTIVE),
@@ -50,6 +56,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
             partialFilterExpression={"active": True, "fallback": True},
         ),
         IndexModel(["updated_at", "_id"], name="by_time"),
+        _PENDING,
     ],
     # Those that a newer one replaced.
     "mapping_revisions": [
@@ -65,6 +72,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel(
             ["owner.tenant", "channel"], name="lost_channels", partialFilterExpression=LOST
         ),
+        _PENDING,
     ],
     "secrets": [
         IndexModel(["tenant", "key_id"], name="sealed_by"),
@@ -85,10 +93,11 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
             partialFilterExpression={"removed_at": {"$gt": 0}},
         ),
     ],
-    "audit": [
-        IndexModel([("at", DESCENDING), ("_id", DESCENDING)], name="newest"),
-        IndexModel(["tenant", ("at", DESCENDING), ("_id", DESCENDING)], name="of_tenant"),
-    ],
+    # By number. Nothing is ever changed or removed here.
+    "audit": [IndexModel(["tenant", ("_id", DESCENDING)], name="by_tenant")],
+    # Entries of commits, until they are linked.
+    "pending_audit": [IndexModel(["at", "_id"], name="oldest")],
+    "audit_end": [],
     "messages": [
         # The heads of all conversations.
         IndexModel(["due_at", "ready"], name="due", partialFilterExpression={"ready": IS_TEXT}),
@@ -141,6 +150,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
 # Indexes of earlier versions that nothing reads any more, by collection. A changed index gets a
 # new name and its old one comes here, so that it is there until the new one is.
 FORMER: Final[Mapping[str, Sequence[str]]] = {
+    "audit": ["newest", "of_tenant"],
     "documents": ["living"],
     "mappings": ["owner"],
     "messages": ["marks", "ready", "turns", "of_conversation", "finished"],
@@ -166,6 +176,7 @@ SHARD_KEYS: Final[Mapping[str, Mapping[str, int | str]]] = {
     "key_uses": {"_id": "hashed"},
     "deliveries": {"_id": "hashed"},
     "audit": {"_id": "hashed"},
+    "pending_audit": {"_id": "hashed"},
 }
 
 
@@ -265,10 +276,26 @@ async def _move_marks(database: MongoDatabase, progress: Progress) -> None:
         progress(len(batch))
 
 
+async def _begin_trail(database: MongoDatabase, progress: Progress) -> None:
+    """
+    Make everything pending that happened before the audit trail became a chain.
+    """
+    async for batch in batches(database, "audit", {"hash": None}):
+        moved = [ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in batch]
+        await database["pending_audit"].bulk_write(moved, ordered=False)
+        await database["audit"].delete_many({"_id": {"$in": [one["_id"] for one in batch]}})
+    for name in ("mappings", "mapping_revisions", "revisions"):
+        async for batch in batches(database, name, {"unlinked": None}, ["_id"]):
+            named = {"_id": {"$in": [one["_id"] for one in batch]}}
+            await database[name].update_many(named, {"$set": UNLINKED})
+            progress(len(batch))
+
+
 # Item n leads from version n to version n + 1. Never change one that was released. All indexes of
 # `COLLECTIONS` are there when a step runs.
 STEPS: Final = (
     Step("comparar de novo os números especiais", "mappings", _compare_numbers_anew),
     Step("juntar os textos às mensagens", "secrets", _move_texts),
     Step("separar as marcas das mensagens", "messages", _move_marks),
+    Step("encadear a trilha de auditoria", "revisions", _begin_trail),
 )

@@ -14,9 +14,18 @@ from attrs import field, frozen
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
+from odoo_ai_config.adapters.mongo.audit_log import (
+    END,
+    LINKED,
+    end_in,
+    entry_about,
+    entry_about_mapping,
+    replaced_before,
+)
 from odoo_ai_config.adapters.mongo.database import (
     SCHEMA,
     UNFINISHED,
+    UNLINKED,
     MongoDatabase,
     Record,
     Session,
@@ -43,10 +52,12 @@ from odoo_ai_config.application.ports import store_records as neutral
 from odoo_ai_config.application.ports.store_records import (
     PAGE_BYTES,
     PAGE_RECORDS,
+    PendingEntry,
     RecordKind,
     RecordPage,
     RecordReader,
     ReplacedMapping,
+    StoredEnd,
     StoredItem,
     StoredMessage,
     StoreRecords,
@@ -55,6 +66,7 @@ from odoo_ai_config.application.ports.store_records import (
 )
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address
+from odoo_ai_config.domain.audit import LinkedEntry, Voucher
 from odoo_ai_config.domain.changes import AuditEntry, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, CollectionName
@@ -198,20 +210,59 @@ async def _following(database: MongoDatabase, kind: _Kind, name: str) -> Callabl
 
 
 @frozen
-class _Audit(_Kind):
+class _PendingAudit(_Kind):
     """
-    The audit trail: what is put comes behind what is there.
+    Pending entries, and behind them those that are made from revisions.
     """
+
+    async def page(
+        self, database: MongoDatabase, start: object | None, session: Session | None = None
+    ) -> RecordPage:
+        number, last = start if isinstance(start, tuple) else (0, None)
+        while number < len(_PENDING):
+            kind = _PENDING[number]
+            page = await kind.page(database, last, session)
+            number, last = (number + 1, None) if page.end is None else (number, page.end)
+            if page.records:
+                records: Sequence[Any] = page.records
+                found = await self._entries(database, kind, records, session)
+                end = None if number == len(_PENDING) else (number, last)
+                return RecordPage(found, end)
+        return RecordPage((), None)
+
+    async def _entries(
+        self,
+        database: MongoDatabase,
+        kind: _Kind,
+        records: Sequence[Record],
+        session: Session | None,
+    ) -> list[PendingEntry]:
+        if kind.collection == self.collection:
+            entries = [from_record(one, AuditEntry) for one in records]
+        elif kind.collection == "revisions":
+            entries = [entry_about(one) for one in records]
+        else:
+            before = await replaced_before(database, records, session)
+            entries = [entry_about_mapping(one, before) for one in records]
+        places = ((kind, kind.named(one)) for one in records)
+        return list(map(PendingEntry, entries, places))
+
+    async def find(self, _database: MongoDatabase, records: Sequence[Any]) -> list[Any]:
+        return [None] * len(records)
 
     async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
         following = await _following(database, self, "_id")
         await database[self.collection].bulk_write(
-            [InsertOne({**self.record(one), "_id": following()}) for one in records]
+            [InsertOne({**to_record(one.entry), "_id": following()}) for one in records]
         )
 
     async def remove(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        ids = [ObjectId(str(entry.id)) for entry in records]
-        await database[self.collection].delete_many({"_id": {"$in": ids}})
+        for one in records:
+            kind, place = one.place
+            if kind.collection == self.collection:
+                await database[self.collection].delete_one(place)
+            else:
+                await database[kind.collection].update_one(place, LINKED)
 
 
 @frozen
@@ -436,6 +487,20 @@ def _of(cls: type[Any]) -> Callable[[Record], Any]:
     return partial(from_record, cls=cls)
 
 
+def _as_it_is(record: Record) -> Record:
+    return record
+
+
+def _end_from(record: Record) -> StoredEnd:
+    end, _ = end_in(record)
+    return StoredEnd(end, from_record(record["voucher"], Voucher))
+
+
+def _end_record(stored: StoredEnd) -> Record:
+    end = stored.end
+    return {**END, "number": end.number, "hash": end.hash, "voucher": to_record(stored.voucher)}
+
+
 _KINDS: Final[Mapping[RecordKind, _Kind]] = {
     RecordKind.API_KEYS: _Kind(
         "api_keys", _of(ApiKey), lambda key: {"_id": key.id, **to_record(key)}
@@ -486,8 +551,20 @@ _KINDS: Final[Mapping[RecordKind, _Kind]] = {
         which={"stage": {"$in": [stage.value for stage in Stage]}},
     ),
     RecordKind.REQUESTS: _Kind("deliveries", _of(IdempotencyRecord), to_record),
-    RecordKind.AUDIT: _Audit("audit", _of(AuditEntry), to_record),
+    RecordKind.AUDIT: _Kind("audit", _of(LinkedEntry), to_record),
+    RecordKind.AUDIT_END: _Kind("audit_end", _end_from, _end_record),
+    RecordKind.PENDING_AUDIT: _PendingAudit("pending_audit", _as_it_is, _as_it_is),
 }
+_UNLINKED: Final = partial(_Kind, of=_as_it_is, record=_as_it_is, which=UNLINKED)
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "revisions": ("document", "version"),
+    "mappings": ("_id",),
+    "mapping_revisions": ("channel", "version"),
+}
+_PENDING: Final = (
+    _Kind("pending_audit", _as_it_is, _as_it_is),
+    *(_UNLINKED(name, place=place, order=place) for name, place in _NAMES.items()),
+)
 
 
 @frozen(eq=False)

@@ -9,9 +9,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Final
 
+from bson import ObjectId
 from pymongo import DeleteOne, UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
+from odoo_ai_config.adapters.mongo.audit_log import entry_about
+from odoo_ai_config.adapters.mongo.database import UNLINKED, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.records import from_record, read_all, read_one, to_record
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
@@ -121,6 +123,9 @@ class MongoTenantStore(TenantStore):
         for name, (collection, wanted) in _places(tenant).items():
             if name == "messages":
                 yield await self._remove_messages(wanted)
+            elif name == "revisions":
+                yield await self._remove_unlinked({**wanted, **UNLINKED})
+                yield await self._remove(collection, {**wanted, "unlinked": None})
             else:
                 yield await self._remove(collection, wanted)
         self._database.api_keys.clear()
@@ -136,6 +141,28 @@ class MongoTenantStore(TenantStore):
             ids = [record["_id"] for record in found]
             await self._database[collection].delete_many({"_id": {"$in": ids}})
         return bool(found)
+
+    async def _remove_unlinked(self, wanted: Record) -> bool:
+        """
+        Remove revisions that the audit trail does not have yet; it gets their entries.
+        """
+
+        async def remove(session: Session) -> bool:
+            revisions = self._database["revisions"]
+            without_content = {"text": False, "authored": False}
+            cursor = revisions.find(wanted, without_content, session=session).limit(_SHORT_STEP)
+            found = await cursor.to_list(None)
+            if found:
+                entries = [{"_id": ObjectId(), **to_record(entry_about(one))} for one in found]
+                await self._database["pending_audit"].insert_many(entries, session=session)
+                # A cluster finds their shards by their documents.
+                names = sorted({one["document"] for one in found})
+                removed = {"_id": {"$in": [one["_id"] for one in found]}}
+                removed["document"] = {"$in": names}
+                await revisions.delete_many(removed, session=session)
+            return bool(found)
+
+        return await in_transaction(self._database, remove)
 
     async def _remove_messages(self, wanted: Record) -> bool:
         async def remove(session: Session) -> bool:

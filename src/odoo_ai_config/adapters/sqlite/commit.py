@@ -34,11 +34,11 @@ from odoo_ai_config.adapters.sqlite.row_layout import Row, RowLayout, microsecon
 from odoo_ai_config.adapters.sqlite.rows import (
     ADDRESSES,
     API_KEYS,
-    AUDIT,
     COLLECTIONS,
     IDEMPOTENCY_RECORDS,
     IS_CREDENTIAL,
     MAPPING_COLUMNS,
+    PENDING_AUDIT,
     REVISION_COLUMNS,
     REVISIONS,
     SEAL_CONTEXTS,
@@ -47,8 +47,9 @@ from odoo_ai_config.adapters.sqlite.rows import (
     TENANT_STATES,
     mapping_row,
 )
-from odoo_ai_config.adapters.sqlite.writer import Transaction
+from odoo_ai_config.adapters.sqlite.writer import ChangeLine, Transaction
 from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
+from odoo_ai_config.domain.access import TokenUse
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelClaim, MappingRevision
 from odoo_ai_config.domain.credentials.secrets import SealContext
@@ -114,14 +115,17 @@ _MOVE_COLLECTION: Final = (
     "(?3, ?4, ?5, ?6, ?8, ?9) WHERE tenant = ?1 AND name = ?2 AND version = ?3 - 1 RETURNING id"
 )
 _SHOW_PUSH: Final = "UPDATE pushes SET (collection, version) = (?, ?) WHERE id = ?"
-_INSERT_AUDIT: Final = f"INSERT INTO audit ({AUDIT.columns}) VALUES ({AUDIT.places})"
+_INSERT_AUDIT: Final = (
+    f"INSERT INTO pending_audit ({PENDING_AUDIT.columns}) VALUES ({PENDING_AUDIT.places})"
+)
 _PUT_API_KEY: Final = (
-    f"INSERT OR REPLACE INTO api_keys ({API_KEYS.columns}) VALUES ({API_KEYS.places})"
+    f"INSERT OR REPLACE INTO api_keys ({API_KEYS.columns}) SELECT {API_KEYS.places} WHERE NOT "
+    "EXISTS (SELECT 1 FROM api_keys WHERE id = ?1 AND revoked_at IS NOT NULL) RETURNING 1"
 )
 _PUT_ADDRESS: Final = (
     f"INSERT OR REPLACE INTO addresses ({ADDRESSES.columns}) VALUES ({ADDRESSES.places})"
 )
-_USE_ADDRESS: Final = "UPDATE addresses SET used_at = max(coalesce(used_at, ?1), ?1) WHERE id = ?2"
+_USE: Final = "UPDATE {} SET used_at = max(coalesce(used_at, ?1), ?1) WHERE id = ?2"
 
 _IS_CLOSED: Final = (
     "SELECT 1 FROM tenant_states WHERE tenant = ? AND standing IN ('erasing', 'erased')"
@@ -153,7 +157,8 @@ class PreparedChangeset:
         self, changeset: Changeset, *, decided_at: int = 0, pushes: Sequence[int | None] = ()
     ) -> None:
         self._writes: list[Callable[[sqlite3.Connection], None]] = []
-        self._changes: list[tuple[str, str, int, int]] = []
+        self._changes: list[ChangeLine] = []
+        reason = changeset.reason
         self._mappings = changeset.mappings
         self._updates: dict[tuple[Lookup[Any, Any], Hashable], object] = {}
         self._claim = changeset.claim
@@ -174,7 +179,8 @@ class PreparedChangeset:
         for revision in changeset.revisions:
             row = REVISIONS.row(revision)
             self._writes.append(partial(_write_revision, row))
-            self._changes.append(("document", "/".join(row[:3]), row[3], row[8]))
+            line = ("document", "/".join(row[:3]), row[3], row[8], *row[9:11], reason)
+            self._changes.append(line)
             self._updates[find_revision, revision.key] = revision
         for mapped in changeset.mappings:
             row = mapping_row(mapped)
@@ -182,25 +188,23 @@ class PreparedChangeset:
                 self._require(_INSERT_MAPPING, row, RevisionConflictError)
             else:
                 self._writes.append(partial(_replace_mapping, row))
-            self._changes.append(("mapping", row[0], row[7], row[9]))
+            self._changes.append(("mapping", row[0], row[7], row[9], row[10], False, reason))
             self._updates[find_mapping, mapped.mapping.key] = mapped
         for change, push in zip(changeset.collections, pushes, strict=True):
             row = COLLECTIONS.row(change.head)
             self._writes.append(
                 partial(_write_collection, row, prepared_items(change) if push is None else push)
             )
-            self._changes.append(("collection", str(change.head.key), row[2], row[5]))
+            line = ("collection", str(change.head.key), row[2], row[5], "", False, reason)
+            self._changes.append(line)
             # A push does not know the compaction floor that the row has.
             self._updates[find_collection, change.head.key] = UNKNOWN_ROW
         self._erases = bool(changeset.erased)
         if self._erases:
             self._writes.append(partial(_erase, changeset.erased))
         self._insert(_INSERT_SECRET, SECRETS, changeset.secrets)
-        self._insert(_INSERT_AUDIT, AUDIT, changeset.audit)
-        self._insert(_PUT_API_KEY, API_KEYS, changeset.api_keys)
-        for api_key in changeset.api_keys:
-            self._updates[find_api_key, api_key.id] = api_key
-        self._add_addresses(changeset)
+        self._insert(_INSERT_AUDIT, PENDING_AUDIT, changeset.audit_entries)
+        self._add_tokens(changeset)
         self._add_states(changeset)
 
     def write(self, transaction: Transaction) -> None:
@@ -225,15 +229,21 @@ class PreparedChangeset:
         for sighting in changeset.sightings:
             self._writes.append(partial(write_sighting, sighting))
 
-    def _add_addresses(self, changeset: Changeset) -> None:
+    def _add_tokens(self, changeset: Changeset) -> None:
+        for api_key in changeset.api_keys:
+            self._require(_PUT_API_KEY, API_KEYS.row(api_key), RevisionConflictError)
         self._insert(_PUT_ADDRESS, ADDRESSES, changeset.addresses)
-        for address in changeset.addresses:
-            self._updates[find_address, address.id] = address
-        uses: list[Row] = [(microseconds(use.at), use.id) for use in changeset.address_uses]
-        if uses:
-            self._writes.append(partial(_insert, _USE_ADDRESS, uses))
+        self._updates |= {(find_api_key, key.id): key for key in changeset.api_keys}
+        self._updates |= {(find_address, one.id): one for one in changeset.addresses}
+        self._add_uses("api_keys", find_api_key, changeset.key_uses)
+        self._add_uses("addresses", find_address, changeset.address_uses)
+
+    def _add_uses(self, table: str, lookup: Lookup[str, Any], uses: Sequence[TokenUse]) -> None:
+        rows: list[Row] = [(microseconds(use.at), use.id) for use in uses]
+        if rows:
+            self._writes.append(partial(_insert, _USE.format(table), rows))
             # The stored time may be later.
-            self._updates |= {(find_address, id_): UNKNOWN_ROW for _, id_ in uses}
+            self._updates |= {(lookup, id_): UNKNOWN_ROW for _, id_ in rows}
 
     def _add_states(self, changeset: Changeset) -> None:
         for state in changeset.tenant_states:

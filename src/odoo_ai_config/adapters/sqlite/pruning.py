@@ -54,6 +54,10 @@ _REMOVE_REVISION: Final = "DELETE FROM revisions WHERE document = ? AND version 
 _OLD_MAPPINGS: Final = """
 SELECT key, mapping_revisions.version FROM mapping_revisions JOIN mappings USING (key)
 WHERE key >= ?1
+  -- The audit trail still needs them.
+  AND key NOT IN (
+    SELECT key FROM changes WHERE seq > (SELECT logged FROM audit_end) AND what = 'mapping'
+  )
   AND (mapping_revisions.version <= mappings.version - ?2 OR mapping_revisions.updated_at < ?3)
   {whose}
 ORDER BY key, mapping_revisions.version LIMIT ?4
@@ -154,7 +158,7 @@ async def prune(
     """
     await settle_pushes(database, now=now)
     # Read once, because others go on writing to the log.
-    end = await database.read(change_number) - LOG_LINES_KEPT
+    end = await database.read(_end_of_trim)
     while await database.write_all(_TRIM_LOG, [(end, _STEP)]):
         pass
     return PruneReport(
@@ -166,6 +170,12 @@ async def prune(
         ),
         tombstones=await _prune_tombstones(database, policy, now),
     )
+
+
+def _end_of_trim(connection: sqlite3.Connection) -> int:
+    logged: int
+    (logged,) = connection.execute("SELECT logged FROM audit_end").fetchone()
+    return min(logged, change_number(connection) - LOG_LINES_KEPT)
 
 
 async def _prune_idempotency_records(database: SqliteDatabase, now: datetime) -> int:

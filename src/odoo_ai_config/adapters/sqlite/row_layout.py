@@ -5,7 +5,7 @@ Objects as rows and rows as objects, by the attributes of their class.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from operator import itemgetter
@@ -56,10 +56,16 @@ class RowLayout(Generic[T]):
     Args:
         columns: Their names, in that order.
         codecs: How attributes of further types are stored, each in one column.
+        without: The last attributes, if they are not stored.
     """
 
     def __init__(
-        self, type_: type[T], columns: str = "", codecs: Mapping[Any, Codec] | None = None
+        self,
+        type_: type[T],
+        columns: str = "",
+        codecs: Mapping[Any, Codec] | None = None,
+        *,
+        without: Collection[str] = (),
     ) -> None:
         self.columns = columns
         self._type = type_
@@ -69,6 +75,8 @@ class RowLayout(Generic[T]):
         self._loads: list[Callable[[Row], Any]] = []
         hints = get_type_hints(type_)
         for attribute in attrs.fields(type_):
+            if attribute.name in without:
+                continue
             self._add(attribute.name, hints[attribute.name], codecs or {})
         expressions = "".join(f"{one}, " for one in self._expressions).format("it")
         # Made once, as attrs makes methods: a loop over the columns takes twice as long.

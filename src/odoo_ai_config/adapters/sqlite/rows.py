@@ -20,7 +20,8 @@ from odoo_ai_config.adapters.sqlite.row_layout import (
 )
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address
-from odoo_ai_config.domain.changes import AuditEntry, AuditId, IdempotencyRecord
+from odoo_ai_config.domain.audit import LinkedEntry
+from odoo_ai_config.domain.changes import AuditEntry, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import (
     ChannelKey,
     ChannelMapping,
@@ -210,20 +211,20 @@ COLLECTIONS: Final = RowLayout(
     CollectionHead,
     "tenant, name, version, size, created_at, updated_at, floor, event_at, whole_at",
 )
-AUDIT: Final = RowLayout(
-    AuditEntry,
-    "at, action, actor, tenant, subject, request_id, id",
-    {AuditId: (lambda id_: int(id_.value), lambda stored: AuditId(str(stored)))},
+PENDING_AUDIT: Final = RowLayout(
+    AuditEntry, "at, action, actor, tenant, subject, request_id, reason"
 )
+AUDIT: Final = RowLayout(LinkedEntry, f"id, {PENDING_AUDIT.columns}, hash")
 API_KEYS: Final = RowLayout(
     ApiKey,
-    "id, name, digest, scopes, tenant, created_at, revoked_at",
+    "id, name, digest, scopes, tenant, created_at, revoked_at, expires_at, used_at",
     {
         frozenset[Scope]: (
             lambda scopes: " ".join(sorted(scope.value for scope in scopes)),
             lambda stored: frozenset(map(Scope, stored.split())),
         )
     },
+    without=("reason",),
 )
 ADDRESSES: Final = RowLayout(
     Address,

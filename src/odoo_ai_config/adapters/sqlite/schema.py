@@ -410,7 +410,59 @@ _FORGET: Final = (
     "WHERE lane = old.lane AND due_at IS NULL AND (body IS NOT NULL OR answer IS NOT NULL) "
     "AND value = digest);"
 )
+# The audit trail as a chain. What happened before goes into it, too: it becomes pending, and the
+# change log begins anew with all versions that are kept.
 _LIFECYCLE: Final = f"""
+CREATE TABLE pending_audit (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    tenant TEXT,
+    subject TEXT NOT NULL,
+    request_id TEXT,
+    reason TEXT
+) STRICT;
+INSERT INTO pending_audit (at, action, actor, tenant, subject, request_id)
+SELECT at, action, actor, tenant, subject, request_id FROM audit ORDER BY at, id;
+DROP TABLE audit;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    tenant TEXT,
+    subject TEXT NOT NULL,
+    request_id TEXT,
+    reason TEXT,
+    hash TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_tenant ON audit (tenant);
+-- How far the trail goes, and which lines of the change log are in it.
+CREATE TABLE audit_end (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    number INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    master_id TEXT,
+    digest TEXT,
+    logged INTEGER NOT NULL
+) STRICT;
+INSERT INTO audit_end SELECT 1, 0, printf('%064d', 0), NULL, NULL, value FROM sequence;
+ALTER TABLE changes ADD COLUMN author TEXT NOT NULL DEFAULT '';
+ALTER TABLE changes ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE changes ADD COLUMN reason TEXT;
+DELETE FROM changes;
+INSERT INTO changes (seq, what, key, version, at, author, deleted)
+SELECT value + row_number() OVER (ORDER BY at, key, version), past.* FROM sequence, (
+    SELECT 'document' AS what, tenant || '/' || domain || '/' || kind AS key,
+        revisions.version AS version, updated_at AS at, author, revisions.deleted
+    FROM revisions JOIN documents ON document = id
+    UNION ALL SELECT 'mapping', key, version, updated_at, author, 0 FROM mapping_revisions
+    UNION ALL SELECT 'mapping', key, version, updated_at, author, 0 FROM mappings
+) AS past;
+UPDATE sequence SET value = ifnull((SELECT max(seq) FROM changes), value);
+ALTER TABLE api_keys ADD COLUMN expires_at INTEGER;
+ALTER TABLE api_keys ADD COLUMN used_at INTEGER;
 -- Finds the tenants that have a policy of their own, and costs the others nothing.
 CREATE INDEX retentions ON documents (tenant) WHERE kind = 'retention' AND NOT deleted;
 -- Digests of a customer's names, as JSON; NULL in messages of earlier versions.

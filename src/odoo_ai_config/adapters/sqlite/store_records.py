@@ -8,10 +8,11 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from attrs import frozen
 
+from odoo_ai_config.adapters.sqlite.audit_log import END, LOGGED, end_of, entry_about
 from odoo_ai_config.adapters.sqlite.conversation_store import CONVERSATIONS
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.message_rows import (
@@ -31,6 +32,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     IDEMPOTENCY_RECORDS,
     IS_CREDENTIAL,
     MAPPING_COLUMNS,
+    PENDING_AUDIT,
     REVISION_COLUMNS,
     REVISIONS,
     SECRETS,
@@ -45,17 +47,20 @@ from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.store_records import (
     PAGE_BYTES,
     PAGE_RECORDS,
+    PendingEntry,
     Record,
     RecordKind,
     RecordPage,
     RecordReader,
     ReplacedMapping,
+    StoredEnd,
     StoredItem,
     StoredMessage,
     StoreRecords,
     TenantKeys,
     places_of_texts,
 )
+from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName, Item, ItemState
 from odoo_ai_config.domain.credentials.secrets import SealedSecret
 from odoo_ai_config.domain.identifiers import TenantId
@@ -151,13 +156,76 @@ def _table(name: str, layout: RowLayout[Any], *place: str, which: str = "TRUE") 
     return _Table(name, layout.columns, place, layout.of, layout.row, which=which)
 
 
-class _Audit(_Table):
+class _AuditEnd:
     """
-    The audit trail, which numbers its entries.
+    The row that says how far the audit trail is linked.
     """
 
+    def page(self, _start: Row | None, connection: sqlite3.Connection) -> RecordPage:
+        return RecordPage([end for end in self.find([None], connection) if end], None)
+
+    def find(self, records: Sequence[Any], connection: sqlite3.Connection) -> list[Any]:
+        end, voucher = end_of(connection.execute(END).fetchone())
+        return [None if voucher is None else StoredEnd(end, voucher)] * len(records)
+
     def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        connection.executemany(self._put, [(*AUDIT.row(one)[:-1], None) for one in records])
+        for one in records:
+            self._set(connection, one.end, one.voucher.master_id, one.voucher.digest)
+
+    def remove(self, _records: Sequence[Any], connection: sqlite3.Connection) -> None:
+        self._set(connection, TrailEnd(), None, None)
+
+    def _set(self, connection: sqlite3.Connection, end: TrailEnd, *voucher: str | None) -> None:
+        connection.execute(
+            "UPDATE audit_end SET (number, hash, master_id, digest) = (?, ?, ?, ?)",
+            (end.number, end.hash, *voucher),
+        )
+
+
+class _PendingAudit:
+    """
+    Pending entries, and behind them those that are made from the change log.
+    """
+
+    _ENTRIES: Final = (
+        f"SELECT id, {PENDING_AUDIT.columns} FROM pending_audit WHERE id > ? "
+        f"ORDER BY id LIMIT {PAGE_RECORDS}"
+    )
+    _LINES: Final = f"{LOGGED} AND seq > ? ORDER BY seq LIMIT {PAGE_RECORDS}"
+
+    def page(self, start: Row | None, connection: sqlite3.Connection) -> RecordPage:
+        table, last = start or ("pending_audit", 0)
+        if table == "pending_audit":
+            rows = connection.execute(self._ENTRIES, (last,)).fetchall()
+            found = [
+                PendingEntry(PENDING_AUDIT.of(row[1:]), ("pending_audit", "id", row[0]))
+                for row in rows
+            ]
+            if len(found) == PAGE_RECORDS:
+                return RecordPage(found, (table, rows[-1][0]))
+            if found:
+                return RecordPage(found, ("changes", -1))
+            last = -1
+        lines = connection.execute(self._LINES, (last,)).fetchall()
+        made = [
+            PendingEntry(entry_about(connection, line), ("changes", "seq", line[0]))
+            for line in lines
+        ]
+        return RecordPage(made, ("changes", lines[-1][0]) if len(lines) == PAGE_RECORDS else None)
+
+    def find(self, records: Sequence[Any], _connection: sqlite3.Connection) -> list[Any]:
+        return [None] * len(records)
+
+    def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            f"INSERT INTO pending_audit ({PENDING_AUDIT.columns}) VALUES ({PENDING_AUDIT.places})",
+            [PENDING_AUDIT.row(one.entry) for one in records],
+        )
+
+    def remove(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
+        for one in records:
+            table, column, place = one.place
+            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (place,))
 
 
 class _TenantKeys:
@@ -407,7 +475,10 @@ class _Messages:
             settle_lane(lane, connection)
 
 
-_TABLES: Final[Mapping[RecordKind, _Table | _TenantKeys | _Revisions | _Items | _Messages]] = {
+_Records: TypeAlias = (
+    _Table | _TenantKeys | _Revisions | _Items | _Messages | _AuditEnd | _PendingAudit
+)
+_TABLES: Final[Mapping[RecordKind, _Records]] = {
     RecordKind.API_KEYS: _table("api_keys", API_KEYS, "id"),
     RecordKind.ADDRESSES: _table("addresses", ADDRESSES, "id"),
     RecordKind.TENANT_KEYS: _TenantKeys(),
@@ -433,7 +504,9 @@ _TABLES: Final[Mapping[RecordKind, _Table | _TenantKeys | _Revisions | _Items | 
     RecordKind.CONVERSATIONS: _table("conversations", CONVERSATIONS, "account", "id"),
     RecordKind.MESSAGES: _Messages(),
     RecordKind.REQUESTS: _table("deliveries", IDEMPOTENCY_RECORDS, "caller", "key"),
-    RecordKind.AUDIT: _Audit("audit", AUDIT.columns, ["id"], AUDIT.of, AUDIT.row),
+    RecordKind.AUDIT: _table("audit", AUDIT, "id"),
+    RecordKind.AUDIT_END: _AuditEnd(),
+    RecordKind.PENDING_AUDIT: _PendingAudit(),
 }  # fmt: skip
 
 

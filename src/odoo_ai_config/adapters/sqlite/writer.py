@@ -28,7 +28,11 @@ from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.errors import CodedError
 
 T = TypeVar("T")
+# What changed: a kind of thing, its key, version, time and author, whether it was deleted, and the
+# reason. The audit trail is made from it.
+ChangeLine: TypeAlias = tuple[str, str, int, int, str, bool, str | None]
 
+_INSERT_CHANGE: Final = "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _CACHE_KIB: Final = 16 * 1024
 # How long a commit shows that there can be another.
 _PROOF_SECONDS: Final = 1.0
@@ -47,14 +51,14 @@ class Transaction:
     A write notes its changes once it has made them, and cannot be refused after that.
 
     Args:
-        changes: Lines of the change log: what, key, version, time.
+        changes: Lines of the change log.
         mappings: New states of channels.
         updates: New rows of kinds that are cached. Without any, other processes need not hear of
             the commit, which may be a received message for instance.
     """
 
     connection: sqlite3.Connection
-    changes: list[tuple[str, str, int, int]] = field(factory=list)
+    changes: list[ChangeLine] = field(factory=list)
     mappings: list[MappingRevision] = field(factory=list)
     updates: dict[tuple[Lookup[Any, Any], Hashable], object] = field(factory=dict)
 
@@ -232,7 +236,9 @@ def _write_as_much_as_an_event(transaction: Transaction) -> None:
     # The pages go to the log although they end up empty; the file keeps them free for the next
     # writes.
     text = "x" * _AS_MUCH_AS_AN_EVENT
-    transaction.connection.execute("INSERT INTO changes VALUES (-1, ?, '', 0, 0)", (text,))
+    transaction.connection.execute(
+        "INSERT INTO changes VALUES (-1, ?, '', 0, 0, '', 0, NULL)", (text,)
+    )
     transaction.connection.execute("DELETE FROM changes WHERE seq = -1")
 
 
@@ -249,6 +255,6 @@ def _log(transaction: Transaction, before: int) -> int:
     # A commit without a line in the change log takes a number too: caches depend on it.
     rows = [(before + n, *change) for n, change in enumerate(transaction.changes, start=1)]
     number = before + max(len(rows), 1)
-    transaction.connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", rows)
+    transaction.connection.executemany(_INSERT_CHANGE, rows)
     transaction.connection.execute("UPDATE sequence SET value = ?", (number,))
     return number

@@ -262,7 +262,7 @@ class RollBackMapping:
 
             return await run_off_loop(assign, cost=ENTRY * len(stored))
 
-        return await commit_decided(self.store, decide)
+        return await commit_decided(self.store, decide, reason=caller.reason)
 
     async def _channel(
         self,
@@ -308,7 +308,7 @@ class RollBackMapping:
             )
             return changeset, MappingChanges(changes)
 
-        found = await commit_decided(self.store, decide)
+        found = await commit_decided(self.store, decide, reason=caller.reason)
         return evolve(found, channels=tuple(one.seen_by(caller.tenant) for one in found.channels))
 
     async def _past(self, current: MappingRevision, to: int | datetime) -> ChannelMapping | None:

@@ -118,7 +118,7 @@ class PauseConversation:
             )
             return Changeset(sightings=(sighting,), audit=(entry,)), after
 
-        return await commit_decided(self.store, decide)
+        return await commit_decided(self.store, decide, reason=caller.reason)
 
 
 @frozen
@@ -223,4 +223,4 @@ class PauseTenant:
             revisions = () if revision is None else (revision,)
             return Changeset(revisions=revisions, audit=(entry,)), state
 
-        return await commit_decided(self.store, decide)
+        return await commit_decided(self.store, decide, reason=caller.reason)

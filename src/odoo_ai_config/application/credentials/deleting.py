@@ -89,4 +89,4 @@ class DeleteCredential:
             )
             return changeset, outcome
 
-        return await commit_decided(self.store, decide)
+        return await commit_decided(self.store, decide, reason=caller.reason)

@@ -55,5 +55,5 @@ class RevealCredential:
             f"{owner}/{ref}",
             request_id,
         )
-        await self.store.commit(Changeset(audit=(entry,)))
+        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
         return secret

@@ -5,6 +5,7 @@ Rotate master keys and the keys of tenants, and check the key ring.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Final
 
 from attrs import evolve, frozen
@@ -14,10 +15,14 @@ from odoo_ai_config.application.errors import (
     SealBrokenError,
     TenantKeyChangedError,
 )
+from odoo_ai_config.application.linking import link_pending
+from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_spool import MessageSpool
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
+from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.secrets import (
     SealContext,
@@ -112,6 +117,69 @@ class RotateMasterKey:
             request_id=request_id,
         )
         await self.store.commit(Changeset(audit=(entry,)))
+
+
+class MasterKeyNeed(Enum):
+    """
+    What still needs a master key.
+    """
+
+    NEW_DATA_KEYS = "new_data_keys"
+    DATA_KEYS = "data_keys"
+    SPOOL = "spool"
+    AUDIT_TRAIL = "audit_trail"
+
+
+@frozen(eq=False)
+class DropMasterKey:
+    """
+    Remove a master key from the ring once nothing that is stored needs it.
+
+    A backup may still need it.
+    """
+
+    secrets: SecretStore
+    vault: SecretVault
+    store: ConfigStore
+    audit: AuditLog
+    spool: MessageSpool | None
+    clock: Clock
+
+    async def __call__(self, master_id: str, *, caller: ApiKey) -> MasterKeyNeed | None:
+        """
+        What still needs the key, which stays then; None if it was removed.
+
+        Raises:
+            MasterKeyMissingError: It is not in the ring.
+            InvalidKeyRingError: The ring cannot be changed where it is.
+        """
+        caller.require(Scope.ADMIN)
+        caller.require_unbound()
+        need = await self._need(master_id)
+        if need is None:
+            # Written first: no change to the keys goes unrecorded. It also renews the voucher.
+            action = AuditAction.MASTER_KEY_DROPPED
+            entry = AuditEntry(self.clock.now(), action, caller.id, None, master_id)
+            await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
+            await link_pending(self.audit, self.vault)
+            _, voucher = await self.audit.end()
+            if voucher is None or voucher.master_id == master_id:
+                return MasterKeyNeed.AUDIT_TRAIL
+            self.vault.drop_master(master_id)
+        return need
+
+    async def _need(self, master_id: str) -> MasterKeyNeed | None:
+        if master_id not in self.vault.master_ids:
+            raise MasterKeyMissingError(master_id)
+        if master_id == self.vault.current_master_id:
+            return MasterKeyNeed.NEW_DATA_KEYS
+        if master_id in await self.secrets.master_ids():
+            return MasterKeyNeed.DATA_KEYS
+        if self.spool is not None:
+            census = await self.spool.census()
+            if census.waiting or census.kept:
+                return MasterKeyNeed.SPOOL
+        return None
 
 
 @frozen

@@ -262,7 +262,7 @@ class ExportPerson:
             _subject(person, digest, len(page)),
             request_id,
         )
-        await self.store.commit(Changeset(audit=(entry,)))
+        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
         keys = dict.fromkeys(map(_conversation_of, page))
         states = [await self.conversations.find(key) for key in keys if key is not None]
         return PersonPage(
@@ -349,7 +349,7 @@ class ErasePerson:
             )
             return changeset, len(page)
 
-        return await commit_decided(self.store, decide)
+        return await commit_decided(self.store, decide, reason=caller.reason)
 
     async def _without_numbers(
         self,
@@ -371,7 +371,7 @@ class ErasePerson:
             # Somebody else may have removed them since.
             return Changeset(mappings=revisions, audit=(entry,) if revisions else ()), None
 
-        await commit_decided(self.store, decide)
+        await commit_decided(self.store, decide, reason=caller.reason)
 
 
 @frozen(eq=False)

@@ -118,5 +118,5 @@ class ReadMessage:
             str(message_id),
             request_id,
         )
-        await self.store.commit(Changeset(audit=(entry,)))
+        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
         return OpenedMessage(message, text, answer)

@@ -102,7 +102,7 @@ class ReplayMessages:
             moved = message.replayed(destination, at=now, body=fingerprint, persons=persons)
             return Changeset(messages=(moved,), audit=(audit,), **sealing.parts), moved
 
-        message = await commit_decided(self.store, decide)
+        message = await commit_decided(self.store, decide, reason=caller.reason)
         self.work_signal.ring()
         return message
 
@@ -215,7 +215,7 @@ class DiscardMessage:
             )
             return Changeset(messages=(discarded,), audit=(audit,)), discarded
 
-        return await commit_decided(self.store, decide)
+        return await commit_decided(self.store, decide, reason=caller.reason)
 
 
 _AT_A_TIME: Final = 100

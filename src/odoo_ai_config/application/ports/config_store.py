@@ -56,7 +56,8 @@ class ConfigStore(Protocol):
             MessageRecordedError: A new message was received before.
             RevisionConflictError: A revision, mapping revision, message or state of a tenant does
                 not succeed what is stored (version 1 if nothing is), or what *claim* or
-                *mapping_state* rely on has changed.
+                *mapping_state* rely on has changed; or an API key is revoked and does not change
+                any more.
         """
 
     @abstractmethod

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from odoo_ai_config.domain.audit import Voucher
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -71,6 +72,16 @@ class SecretVault(Protocol):
         """
 
     @abstractmethod
+    def drop_master(self, master_id: str) -> None:
+        """
+        Remove a master key that is not the current one from the stored ring.
+
+        Raises:
+            MasterKeyMissingError: It is not in the ring.
+            InvalidKeyRingError: The ring cannot be changed there.
+        """
+
+    @abstractmethod
     def adopt_ring(self, needed: Collection[str]) -> None:
         """
         Adopt a stored ring without the current master key if it has all *needed* ones.
@@ -118,6 +129,21 @@ class SecretVault(Protocol):
 
         Raises:
             SealBrokenError: Another key, another context, or changed bytes.
+        """
+
+    @abstractmethod
+    def vouch(self, text: str) -> Voucher:
+        """
+        Prove by the current master key that a holder of the ring has seen *text*.
+        """
+
+    @abstractmethod
+    def vouched(self, text: str, voucher: Voucher) -> bool:
+        """
+        Whether *voucher* is one for *text*.
+
+        Raises:
+            MasterKeyMissingError: Its master key is not in the ring.
         """
 
     @abstractmethod

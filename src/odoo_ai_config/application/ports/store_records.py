@@ -11,10 +11,11 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address
+from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd, Voucher
 from odoo_ai_config.domain.changes import AuditEntry, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, ItemState
@@ -82,6 +83,29 @@ class StoredMessage:
     texts: tuple[SealedSecret, ...]
 
 
+@frozen
+class StoredEnd:
+    """
+    How far the audit trail is linked, and the key ring's proof of it.
+    """
+
+    end: TrailEnd
+    voucher: Voucher
+
+
+@frozen
+class PendingEntry:
+    """
+    An entry of the audit trail that is not linked yet, whatever the store makes it from.
+
+    Args:
+        place: Where the store that it was read from has it.
+    """
+
+    entry: AuditEntry
+    place: object = field(default=None, eq=False)
+
+
 def places_of_texts(message: InboxMessage) -> list[tuple[SealContext, Fingerprint]]:
     """
     Where the sealed texts of *message* are that it names.
@@ -104,7 +128,9 @@ Record: TypeAlias = (
     | Conversation
     | StoredMessage
     | IdempotencyRecord
-    | AuditEntry
+    | LinkedEntry
+    | StoredEnd
+    | PendingEntry
 )
 
 
@@ -127,10 +153,12 @@ class RecordKind(enum.Enum):
     MESSAGES = "messages"
     REQUESTS = "requests"
     AUDIT = "audit"
+    AUDIT_END = "audit_end"
+    PENDING_AUDIT = "pending_audit"
 
 
 # Their order says something, and new ones come last.
-ORDERED: Final = frozenset({RecordKind.MESSAGES, RecordKind.AUDIT})
+ORDERED: Final = frozenset({RecordKind.MESSAGES, RecordKind.PENDING_AUDIT})
 
 
 @frozen
@@ -156,8 +184,8 @@ class RecordReader(Protocol):
         """
         Return the records of *kind* that come behind *start*, the `end` of a page.
 
-        A page has some records unless it is the last one. Messages and audit entries come in the
-        order in which they were written.
+        A page has some records unless it is the last one. Messages come in the order in which
+        they were written, and pending entries of the audit trail in one that stays the same.
         """
 
 
@@ -175,7 +203,7 @@ class StoreRecords(RecordReader, Protocol):
         """
         Return for each of *records* the stored one that has its place; None if there is none.
 
-        Audit entries have no place by which they could be found.
+        Pending entries have no place by which they could be found.
         """
 
     @abstractmethod

@@ -4,16 +4,20 @@ Options that many commands share.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 from attrs import asdict, frozen
 from cyclopts import Group, Parameter
 
+from odoo_ai_config.domain.access import lifetime
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import SCHEMA, Settings, SettingSources, read_sources
 
+# A listing for programs.
+AsJson = Annotated[bool, Parameter(help="Mostra JSON em vez da tabela.")]
 # Named here because nested commands do not inherit it from the program.
 OPTIONS: Final = Group("Opções")
 ARGUMENTS: Final = Group("Argumentos")
@@ -59,7 +63,7 @@ class StoreFlags:
         given = {
             name: str(value)
             for name, value in asdict(self).items()
-            if value is not None and name != "config"
+            if value is not None and name not in {"config", "reason"}
         }
         return read_sources(flags=given, file=self.config, parse_yaml=Container.yaml().parse)
 
@@ -76,6 +80,24 @@ class StoreFlags:
 
 # Without flags: everything as other sources set it.
 AS_SET: Final = StoreFlags()
+
+
+@Parameter(name="*", group=SETTINGS)
+@frozen
+class WriteFlags(StoreFlags):
+    """
+    Why a command changes something, too.
+    """
+
+    reason: Annotated[
+        str | None,
+        Parameter(
+            group=OPTIONS, help="Por quê, para a trilha de auditoria; nunca escreva um segredo."
+        ),
+    ] = None
+
+
+WRITE_AS_SET: Final = WriteFlags()
 
 
 @Parameter(name="*", group=SETTINGS)
@@ -110,6 +132,16 @@ class ServerFlags(StoreFlags):
 
 
 SERVER_AS_SET: Final = ServerFlags()
+
+
+def length_of(text: str | None) -> timedelta | None:
+    """
+    The length of time that *text* names: ``90d``, ``12h`` or ``30m``.
+
+    Raises:
+        InvalidValueError: It names none.
+    """
+    return None if text is None else lifetime(text)
 
 
 def positive(limit: int) -> int:

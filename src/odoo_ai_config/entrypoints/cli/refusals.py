@@ -23,6 +23,7 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
     StoreUnusableError,
 )
+from odoo_ai_config.domain.audit import TrailFault
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.entrypoints.http.platform.problems import problem_of
 from odoo_ai_config.entrypoints.http.platform.reasons import reason_text
@@ -36,6 +37,13 @@ class CommandError(Exception):
     """
 
 
+# After the number of an entry.
+FAULTS: Final[Mapping[TrailFault, str]] = {
+    TrailFault.CHANGED: "foi alterado depois de gravado",
+    TrailFault.MISSING: "falta",
+    TrailFault.UNPROVED: "é o último, e o chaveiro não confirma que a trilha termina nele",
+    TrailFault.FORKED: "não é o que se anotou antes: a trilha foi trocada",
+}
 _AWAY = (
     "O armazenamento não responde; verifique ODOO_AI_CONFIG_STORE_URL, as permissões "
     "e o espaço em disco (odoo-ai-config doctor ajuda)"

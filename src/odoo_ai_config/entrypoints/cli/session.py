@@ -7,15 +7,21 @@ Opening raises `SettingsError`, `DomainError` or `ApplicationError`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from functools import partial
 from typing import Final, TypeVar
 
 from attrs import evolve
 
-from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
+from odoo_ai_config.application.errors import ApplicationError, StoreFailure, StoreUnusableError
 from odoo_ai_config.application.tenants import TenantOverview
-from odoo_ai_config.entrypoints.cli.flags import StoreFlags
+from odoo_ai_config.domain.access import ApiKey
+from odoo_ai_config.entrypoints.cli.flags import StoreFlags, WriteFlags
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.startup import opened, trusted
 from odoo_ai_config.entrypoints.wiring import Services
@@ -28,11 +34,33 @@ _NO_STORE: Final = "memory://"
 _PAGE: Final = 100
 
 
+def operator(flags: WriteFlags) -> ApiKey:
+    """
+    The operator, with the reason that the command names.
+
+    Raises:
+        InvalidValueError: It is empty, too long, or seems to hold a secret.
+    """
+    return OPERATOR.because(flags.reason)
+
+
 def session(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:
     """
     The use cases, for as long as one command runs, over a store that is there.
     """
-    return opened(Container(settings=flags.settings(), make=False))
+    return writing(Container(settings=flags.settings(), make=False))
+
+
+@asynccontextmanager
+async def writing(container: Container) -> AsyncIterator[Services]:
+    """
+    The use cases of *container* for a command that writes; at its end the audit trail has it.
+    """
+    async with opened(container) as services:
+        yield services
+        # If not, a server does it.
+        with suppress(ApplicationError):
+            await services.link_audit_trail()
 
 
 def reading(flags: StoreFlags) -> AbstractAsyncContextManager[Services]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Final, TextIO
+from typing import Final, Generic, TextIO, TypeVar
 
+from attrs import frozen
 from msgspec import to_builtins
+
+T = TypeVar("T")
 
 # Control characters, ends of lines, changes of direction, invisible characters, and halves of
 # surrogate pairs, which cannot be encoded.
@@ -73,6 +76,35 @@ def say_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[column]) for row in lines) for column in range(len(heading))]
     for row in lines:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@frozen
+class Listing(Generic[T]):
+    """
+    How a command lists things: as a table for people, or as JSON for programs.
+
+    Args:
+        heading: The names of the columns.
+        row: The cells of one thing.
+        shown: The same thing as the API shows it.
+        none: The remark if there is nothing.
+    """
+
+    heading: Sequence[str]
+    row: Callable[[T], Sequence[str]]
+    shown: Callable[[T], object]
+    none: str
+
+    def say(self, found: Iterable[T], *, json: bool) -> None:
+        """
+        Print *found*.
+        """
+        if json:
+            say_json([self.shown(one) for one in found])
+        elif rows := [self.row(one) for one in found]:
+            say_table(self.heading, rows)
+        else:
+            tell(self.none)
 
 
 def moment(at: datetime | None) -> str:

@@ -28,6 +28,7 @@ from odoo_ai_config.entrypoints.http.conversations.handlers import ROUTES as CON
 from odoo_ai_config.entrypoints.http.cors import CrossOrigin, preflight_answer
 from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
 from odoo_ai_config.entrypoints.http.documents.handlers import ROUTES as DOCUMENTS
+from odoo_ai_config.entrypoints.http.keys.handlers import ROUTES as KEYS
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import COMPANY_SERVICES
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
 from odoo_ai_config.entrypoints.http.messages.answers import ANSWERS
@@ -84,6 +85,7 @@ GROUPS: Final = (
     AUDIT,
     ADDRESSES,
     RECORDS,
+    KEYS,
 )
 
 

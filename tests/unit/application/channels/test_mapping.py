@@ -23,6 +23,7 @@ from odoo_ai_config.domain.errors import DomainError, MappingNotFoundError, Tena
 from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 from odoo_ai_config.domain.outcomes import Notice
 from tests.contract.samples import owner
+from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
 
 A, B = owner("a"), owner("b")
@@ -53,7 +54,7 @@ async def test_unbound_key_moves_a_channel_and_the_loser_can_see_it(hub: MemoryH
     outcome = await hub.sync_mapping(OF_B, caller=ANYBODY)
 
     assert outcome.versions == {"mapping": 2}
-    (entry,) = await hub.ports.audit.entries(tenant=A.tenant)
+    (entry,) = await acts(hub.ports.audit, tenant=A.tenant)
     assert entry.action is AuditAction.CHANNEL_MOVED
     assert "b/default" in entry.subject
 
@@ -107,13 +108,13 @@ async def test_bound_key_touches_nothing_of_others(
 ) -> None:
     for mapping in before:
         await hub.sync_mapping(mapping, caller=ANYBODY)
-    state = vars(hub.state.routing).copy(), await hub.ports.audit.entries()
+    state = vars(hub.state.routing).copy(), await acts(hub.ports.audit)
     # A simulation is refused in the same way.
     tried = await hub.simulate_mapping(claimed, caller=bound_to("b", Scope.CONFIG_READ))
     with pytest.raises(refusal):
         await hub.sync_mapping(claimed, caller=bound_to("b"))
     assert (tried.refusal, tried.changed) == (refusal.code, False)
-    assert (vars(hub.state.routing), await hub.ports.audit.entries()) == state
+    assert (vars(hub.state.routing), await acts(hub.ports.audit)) == state
     assert (await hub.sync_mapping(claimed, caller=ANYBODY)).changed
 
 
@@ -144,9 +145,9 @@ async def test_bound_key_may_do_what_affects_no_other_tenant(
 ) -> None:
     for mapping in before:
         await hub.sync_mapping(mapping, caller=ANYBODY)
-    entries = await hub.ports.audit.entries()
+    entries = await acts(hub.ports.audit)
     assert (await hub.sync_mapping(claimed, caller=bound_to("b"))).changed
-    assert await hub.ports.audit.entries() == entries
+    assert await acts(hub.ports.audit) == entries
 
 
 async def test_what_touches_others_is_written_to_the_audit_trail(hub: MemoryHub) -> None:
@@ -155,20 +156,20 @@ async def test_what_touches_others_is_written_to_the_audit_trail(hub: MemoryHub)
     for _ in range(2):
         await hub.sync_mapping(loud, caller=ANYBODY)
     subject = "channel/1/8 -> b/default"
-    kept = {(e.action, e.tenant, e.subject) for e in await hub.ports.audit.entries()}
+    kept = {(e.action, e.tenant, e.subject) for e in await acts(hub.ports.audit)}
     assert kept == {
         (AuditAction.ACCOUNT_ENTERED, B.tenant, subject),
         (AuditAction.FALLBACK_SET, B.tenant, subject),
         (AuditAction.NUMBER_SHARED, A.tenant, subject),
     }
-    assert len(await hub.ports.audit.entries()) == 3
+    assert len(await acts(hub.ports.audit)) == 3
 
 
 async def test_mapping_that_is_written_as_a_whole_leaves_the_same_traces(hub: MemoryHub) -> None:
     await hub.sync_mapping(OF_A, caller=ANYBODY)
     sections = MappingSections(accounts={ONE: B}, fallbacks={B: 0})
     await hub.write_mapping(sections, caller=ANYBODY)
-    kept = {(e.action, e.tenant, e.subject) for e in await hub.ports.audit.entries()}
+    kept = {(e.action, e.tenant, e.subject) for e in await acts(hub.ports.audit)}
     assert kept == {
         (AuditAction.ACCOUNT_ENTERED, B.tenant, "channel/1/* -> b/default"),
         (AuditAction.FALLBACK_SET, B.tenant, "holder/b/default -> b/default"),
@@ -232,9 +233,9 @@ async def test_what_a_write_changes_for_others_is_audited(
 ) -> None:
     for mapping in before:
         await hub.sync_mapping(mapping, caller=ANYBODY)
-    known = len(await hub.ports.audit.entries())
+    known = len(await acts(hub.ports.audit))
     await hub.sync_mapping(written, caller=ANYBODY)
-    entries = await hub.ports.audit.entries()
+    entries = await acts(hub.ports.audit)
     new = entries[: len(entries) - known]
     assert {(entry.action, entry.tenant) for entry in new} == kept
     assert {entry.subject for entry in new} <= {f"{written.key} -> {written.owner}"}
@@ -246,7 +247,7 @@ async def test_inbox_of_any_account_that_comes_before_the_accounts_is_audited(
     await hub.sync_mapping(WHOLE_B, caller=ANYBODY)
     for _ in range(2):
         await hub.write_mapping(MappingSections(inboxes={ChatwootId("9"): A}), caller=ANYBODY)
-    (entry,) = await hub.ports.audit.entries()
+    (entry,) = await acts(hub.ports.audit)
     assert (entry.action, entry.tenant) == (AuditAction.ACCOUNT_ENTERED, A.tenant)
     assert entry.subject == "channel/*/9 -> a/default"
 
@@ -417,7 +418,7 @@ async def test_replacing_sections_removes_what_is_not_in_them_and_audits_moves(
 
     assert (after.accounts, after.inboxes) == ({ChatwootId("1"): B}, {ChatwootId("7"): B})
     assert [mapping.active for mapping in after.channels or ()] == [True, False]
-    assert [entry.tenant for entry in await hub.ports.audit.entries()] == [A.tenant]
+    assert [entry.tenant for entry in await acts(hub.ports.audit)] == [A.tenant]
 
 
 async def test_writing_the_same_sections_again_makes_no_versions(hub: MemoryHub) -> None:
@@ -444,4 +445,4 @@ async def test_whole_mapping_may_say_that_a_channel_is_another_tenants_and_inact
     written = await hub.write_mapping(MappingSections(channels=(off,)), caller=ANYBODY)
 
     assert written.sections.channels == (off,)
-    assert [entry.tenant for entry in await hub.ports.audit.entries()] == [A.tenant]
+    assert [entry.tenant for entry in await acts(hub.ports.audit)] == [A.tenant]

@@ -49,6 +49,7 @@ from odoo_ai_config.domain.errors import TenantNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea, TenantId
 from tests.contract.samples import AT, owner
 from tests.stand_ins.clock import ManualClock
+from tests.trail import acts
 
 TENANT, NEIGHBOUR = TenantId("acme"), TenantId("neighbour")
 READER = ApiKey("reader", "reader", b"", frozenset({Scope.SECRETS_READ}), None, AT)
@@ -158,7 +159,7 @@ class Hub:
         return RotateTenantKey(self.secrets, self.vault, self.store, ManualClock(AT))
 
     async def audit(self) -> list[AuditEntry]:
-        entries = await MemoryAuditLog(self.state).entries(limit=1000)
+        entries = await acts(MemoryAuditLog(self.state))
         return [entry for entry in entries if entry.action != AuditAction.CREDENTIAL_READ]
 
     async def write(self, where: TenantArea, values: Mapping[str, str]) -> None:

@@ -29,6 +29,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.retention import Retention
 from tests.contract.samples import AT, owner, rules_over
+from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
 
 OWNER = owner()
@@ -295,7 +296,7 @@ async def test_revealing_is_audited(hub: MemoryHub) -> None:
 
     await hub.reveal_credential(OWNER, REF, caller=ANYBODY, request_id="r-1")
 
-    (entry,) = await hub.ports.audit.entries(tenant=OWNER.tenant)
+    (entry,) = await acts(hub.ports.audit, tenant=OWNER.tenant)
     assert (entry.action, entry.actor, entry.request_id) == (
         AuditAction.CREDENTIAL_READ,
         "anybody",
@@ -311,7 +312,7 @@ async def test_secrets_need_their_own_scope(hub: MemoryHub) -> None:
         await hub.reveal_credential(OWNER, REF, caller=STRANGER)
     with pytest.raises(TenantForbiddenError):
         await hub.reveal_credential(OWNER, REF, caller=bound_to("other"))
-    assert await hub.ports.audit.entries() == []
+    assert await acts(hub.ports.audit) == []
 
 
 async def test_sealed_value_that_is_gone_is_not_found(hub: MemoryHub) -> None:

@@ -34,6 +34,7 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, NoReply
 from odoo_ai_config.domain.messages.inbox import MessageId, Origin, Stage, WrongStageError
 from tests.contract.samples import AT, rules_over
+from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
 from tests.unit.application.messages.deliveries import (
     ACME,
@@ -526,7 +527,7 @@ async def test_messages_that_were_on_their_way_wait_for_a_person_after_a_restore
     assert await hub.ports.inbox.next_due() is None
     [entry] = [
         entry
-        for entry in await hub.ports.audit.entries()
+        for entry in await acts(hub.ports.audit)
         if entry.action is AuditAction.STORE_RESTORED
     ]
     assert (entry.actor, entry.tenant, entry.subject) == ("startup", None, "messages: 1")

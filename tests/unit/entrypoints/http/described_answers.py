@@ -134,9 +134,12 @@ class Description:
         if not response.content_type.endswith("json"):
             return []
         validator = self.validator(json.dumps(content[response.content_type]["schema"]))
+        # The description is that of a line.
+        parts = body.splitlines() if response.content_type.endswith("ndjson") else [body]
         return [
             f"/{'/'.join(map(str, error.instance_path))}: {error.message}"
-            for error in validator.iter_errors(json.loads(body))
+            for part in parts
+            for error in validator.iter_errors(json.loads(part))
         ]
 
     def _resolved(self, entry: Schema) -> Schema:

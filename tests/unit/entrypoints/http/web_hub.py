@@ -25,6 +25,7 @@ from odoo_ai_config.entrypoints.http.app import build_app
 from odoo_ai_config.entrypoints.http.platform.connections import HubRunner
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.startup import trusted
 from odoo_ai_config.entrypoints.wiring import Services, build_services
 from tests.source_tree import TESTS
 from tests.unit.application.memory_hub import MemoryHub
@@ -96,7 +97,10 @@ class WebHub:
     async def new_key(self, *scopes: Scope, tenant: str | None = None) -> str:
         bound = None if tenant is None else TenantId(tenant)
         _, text = await self.services.create_api_key(
-            name="test", scopes=frozenset(scopes) or ALL_SCOPES, tenant=bound
+            name="test",
+            scopes=frozenset(scopes) or ALL_SCOPES,
+            tenant=bound,
+            caller=trusted("test"),
         )
         return text.reveal()
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from odoo_ai_config.application.errors import (
@@ -27,7 +27,8 @@ from odoo_ai_config.entrypoints.cli.checks.results import (
     passed,
     warning,
 )
-from odoo_ai_config.entrypoints.cli.refusals import advice_on
+from odoo_ai_config.entrypoints.cli.refusals import FAULTS, advice_on
+from odoo_ai_config.entrypoints.cli.session import OPERATOR
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import Settings
 from odoo_ai_config.entrypoints.startup import opened_stores
@@ -36,6 +37,8 @@ from odoo_ai_config.entrypoints.wiring import Services
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 # As many as take a second or two.
 _MOST_SEARCHED: Final = 5000
+_MOST_VERIFIED: Final = 5000
+_SOON: Final = timedelta(days=14)
 
 
 async def store_checks(container: Container, now: datetime) -> AsyncIterator[CheckResult]:
@@ -64,7 +67,9 @@ async def store_checks(container: Container, now: datetime) -> AsyncIterator[Che
             yield await _ring_of_data(services, settings)
             yield await _readable_secrets(services)
             yield await _history(services, now)
-            yield await _key(services, settings)
+            yield await _trail(services)
+            yield await _key(services, settings, now)
+            yield await _expiring(services, now)
             yield await _revocations(services, settings)
             if App.CHATWOOT in settings.apps:
                 async for result in answering(services, settings):
@@ -144,17 +149,43 @@ async def _readable_secrets(services: Services) -> CheckResult:
 
 async def _history(services: Services, now: datetime) -> CheckResult:
     newest = next(iter(await services.ports.audit.entries(limit=1)), None)
-    behind = newest and clock_behind(now, newest.at, "já se gravou algo em")
+    behind = newest and clock_behind(now, newest.entry.at, "já se gravou algo em")
     return behind or passed("relógio", "nada gravado no futuro")
 
 
-async def _key(services: Services, settings: Settings) -> CheckResult:
+async def _trail(services: Services) -> CheckResult:
+    subject = "trilha de auditoria"
+    report = await services.verify_audit_trail(caller=OPERATOR, newest=_MOST_VERIFIED)
+    if report.fault is not None:
+        return failed(
+            subject,
+            f"o registro {report.at} {FAULTS[report.fault]}",
+            "guarde uma cópia do armazenamento, e compare com a última exportação da trilha",
+        )
+    return passed(subject, f"conferem os {report.checked} últimos registros")
+
+
+async def _expiring(services: Services, now: datetime) -> CheckResult:
+    subject = "validade das chaves"
+    found = await services.ports.api_keys.api_keys()
+    expired = [key.id for key in found if key.revoked_at is None and key.ended(now)]
+    soon = [key.id for key in found if key.ended(now + _SOON) and not key.ended(now)]
+    if soon:
+        return warning(
+            subject,
+            f"vencem em até {_SOON.days} dias: {', '.join(soon)}",
+            "troque cada uma com: odoo-ai-config keys rotate ID",
+        )
+    return passed(subject, f"nenhuma vence em {_SOON.days} dias; vencidas: {len(expired)}")
+
+
+async def _key(services: Services, settings: Settings, now: datetime) -> CheckResult:
     first = _first_key_file(settings)
     if settings.api_key is not None or first.status is CheckStatus.FAILED:
         return first
     create = "crie uma com: odoo-ai-config keys create --name operador --scope admin"
     subject, path = "chave de API", settings.api_key_path
-    active = [key for key in await services.ports.api_keys.api_keys() if key.revoked_at is None]
+    active = [key for key in await services.ports.api_keys.api_keys() if not key.ended(now)]
     if not active:
         # A start creates one only if there has never been one.
         return warning(subject, "nenhuma chave em vigor", create)

@@ -12,10 +12,17 @@ from cyclopts import App, Parameter
 from odoo_ai_config.domain.addresses import Address, Feed, RecordKind
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import (
+    AS_SET,
+    OPTIONS,
+    WRITE_AS_SET,
+    AsJson,
+    StoreFlags,
+    WriteFlags,
+)
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, every, reading, session
-from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_json, say_table, tell
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, every, operator, reading, session
+from odoo_ai_config.entrypoints.cli.terminal import Listing, moment, say, say_json, tell
 from odoo_ai_config.entrypoints.http.addresses.handlers import address_shown
 
 addresses: Final = App(
@@ -47,7 +54,7 @@ async def create(
         list[str] | None,
         Parameter(help="CAMPO_DO_HUB=CAMPO_DO_ODOO; repita para mais de um."),
     ] = None,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Cria um endereço secreto e o mostra uma única vez.
@@ -63,7 +70,7 @@ async def create(
         dict(map(_pair, field or [])),
     )
     async with session(flags) as services:
-        address, token = await services.create_address(feed, name=name, caller=OPERATOR)
+        address, token = await services.create_address(feed, name=name, caller=operator(flags))
     tell(f"Endereço {address.id} criado; guarde-o agora, ele não será mostrado de novo:")
     public = flags.settings().public_url or "http://SERVIDOR:PORTA"
     say(f"{public}/odoo-webhook/{token.reveal()}")
@@ -73,6 +80,7 @@ async def create(
 async def list_(
     *,
     tenant: Annotated[str | None, Parameter(help="Só os deste cliente.")] = None,
+    json: AsJson = False,
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
@@ -82,11 +90,7 @@ async def list_(
     async with reading(flags) as services:
         read = partial(services.list_addresses, caller=OPERATOR, tenant=of)
         found = [address async for address in every(read, lambda address: address.id)]
-    if not found:
-        tell("Nenhum endereço; crie um com: odoo-ai-config addresses create")
-        return
-    heading = ("ID", "NOME", "CLIENTE", "ÁREA", "PARA", "MODELO", "CRIADO", "USADO", "REVOGADO")
-    say_table(heading, [_row(address) for address in found])
+    _ADDRESSES.say(found, json=json)
 
 
 @addresses.command
@@ -100,12 +104,12 @@ async def show(address_id: AddressId, *, flags: StoreFlags = AS_SET) -> None:
 
 
 @addresses.command
-async def revoke(address_id: AddressId, *, flags: StoreFlags = AS_SET) -> None:
+async def revoke(address_id: AddressId, *, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
     Revoga um endereço, para sempre; os servidores o recusam na mesma hora.
     """
     async with session(flags) as services:
-        address = await services.revoke_address(address_id, caller=OPERATOR)
+        address = await services.revoke_address(address_id, caller=operator(flags))
     say(f"Endereço {address.id} ({address.name}) revogado em {moment(address.revoked_at)}.")
 
 
@@ -122,6 +126,14 @@ def _row(address: Address) -> tuple[str, ...]:
         moment(address.used_at),
         moment(address.revoked_at),
     )
+
+
+_ADDRESSES: Final = Listing(
+    ("ID", "NOME", "CLIENTE", "ÁREA", "PARA", "MODELO", "CRIADO", "USADO", "REVOGADO"),
+    _row,
+    address_shown,
+    "Nenhum endereço; crie um com: odoo-ai-config addresses create",
+)
 
 
 def _kind(text: str) -> RecordKind:

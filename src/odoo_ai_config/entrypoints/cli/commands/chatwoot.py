@@ -17,10 +17,17 @@ from odoo_ai_config.domain.chatwoot import ChatwootChange, Value
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId, CredentialRef
 from odoo_ai_config.entrypoints.catching_up import receive_missed
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import (
+    AS_SET,
+    OPTIONS,
+    WRITE_AS_SET,
+    AsJson,
+    StoreFlags,
+    WriteFlags,
+)
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
-from odoo_ai_config.entrypoints.cli.terminal import say, say_json, say_table, tell
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, operator, reading, session
+from odoo_ai_config.entrypoints.cli.terminal import Listing, say, say_json, tell
 from odoo_ai_config.entrypoints.http.chatwoot.accounts import account_shown
 
 chatwoot: Final = App(
@@ -63,7 +70,7 @@ async def set_(  # noqa: PLR0913 - one option for each setting
             help="O Chatwoot usa um robô para o hub: conversa aberta é das pessoas.",
         ),
     ] = None,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Muda a configuração de uma conta do Chatwoot, ou de todas.
@@ -76,7 +83,7 @@ async def set_(  # noqa: PLR0913 - one option for each setting
     secret = (_asked("Segredo da assinatura"),) if add_secret else ()
     made = (SecretText(secrets.token_urlsafe(_TOKEN_BYTES)),) if new_address else ()
     async with session(flags) as services:
-        before = await services.read_chatwoot_accounts.one(named, caller=OPERATOR)
+        before = await services.read_chatwoot_accounts.one(named, caller=operator(flags))
         settings = before.settings
         kept_secrets = () if remove_secrets else _sealed(before, settings.webhook_secrets)
         kept_tokens = () if remove_addresses else _sealed(before, settings.webhook_tokens)
@@ -87,7 +94,7 @@ async def set_(  # noqa: PLR0913 - one option for each setting
             (*kept_tokens, *made),
             None if agent_bot is None else (agent_bot,),
         )
-        after = await services.set_chatwoot_account(named, change, caller=OPERATOR)
+        after = await services.set_chatwoot_account(named, change, caller=operator(flags))
     tell(f"Chatwoot, {'todas as contas' if named is None else f'conta {named}'}:")
     say_json(account_shown(after))
     for fresh in made:
@@ -108,15 +115,14 @@ async def show(account: Account = None, *, flags: StoreFlags = AS_SET) -> None:
 
 
 @chatwoot.command(name="list")
-async def list_(*, flags: StoreFlags = AS_SET) -> None:
+async def list_(*, json: AsJson = False, flags: StoreFlags = AS_SET) -> None:
     """
     Lista as contas configuradas e a configuração de todas.
     """
     async with reading(flags) as services:
         whole = await services.read_chatwoot_accounts.one(None, caller=OPERATOR)
         accounts = await services.read_chatwoot_accounts(caller=OPERATOR)
-    heading = ("CONTA", "CHATWOOT", "TOKEN DA API", "SEGREDOS", "ENDEREÇOS", "ROBÔ")
-    say_table(heading, [_row(found) for found in (whole, *accounts)])
+    _ACCOUNTS.say((whole, *accounts), json=json)
 
 
 @chatwoot.command(name="catch-up")
@@ -126,7 +132,7 @@ async def catch_up(
     since: Annotated[str, Parameter(help="Desde quando, com o fuso: 2026-11-29T10:00-03:00.")],
     until: Annotated[str | None, Parameter(help="Até quando; sem ele, até agora.")] = None,
     dry_run: Annotated[bool, Parameter(help="Só conta, sem receber nada.")] = False,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Busca no Chatwoot as mensagens de clientes que o hub não recebeu, e as recebe.
@@ -139,13 +145,13 @@ async def catch_up(
     async with (reading if dry_run else session)(flags) as services:
         now = services.ports.clock.now()
         search = await services.find_missed_messages(
-            named, since=begins, until=ends or now, caller=OPERATOR
+            named, since=begins, until=ends or now, caller=operator(flags)
         )
         if dry_run:
             customers = sum(missed.by_customer for missed in search.found)
             say(f"Mensagens de clientes que não chegaram: {customers}")
         else:
-            caught_up = await receive_missed(services, search, caller=OPERATOR)
+            caught_up = await receive_missed(services, search, caller=operator(flags))
             say(f"Recebidas para a IA: {caught_up.accepted}; não são para ela: {caught_up.others}")
     if not search.complete:
         tell("Há mais do que cabe em uma busca; rode o comando de novo.")
@@ -172,6 +178,14 @@ def _row(found: ChatwootAccount) -> tuple[str, ...]:
         str(len(settings.webhook_tokens)),
         {None: "-", True: "sim", False: "não"}[settings.agent_bot],
     )
+
+
+_ACCOUNTS: Final = Listing(
+    ("CONTA", "CHATWOOT", "TOKEN DA API", "SEGREDOS", "ENDEREÇOS", "ROBÔ"),
+    _row,
+    account_shown,
+    "Nenhuma conta.",
+)
 
 
 def _sealed(account: ChatwootAccount, refs: tuple[CredentialRef, ...]) -> tuple[Value, ...]:

@@ -20,9 +20,18 @@ from odoo_ai_config.domain.conversations.state import (
 )
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags, positive
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
-from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_json, say_table, tell
+from odoo_ai_config.entrypoints.cli.flags import (
+    ARGUMENTS,
+    AS_SET,
+    OPTIONS,
+    WRITE_AS_SET,
+    AsJson,
+    StoreFlags,
+    WriteFlags,
+    positive,
+)
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, operator, reading, session
+from odoo_ai_config.entrypoints.cli.terminal import Listing, moment, say, say_json, tell
 from odoo_ai_config.entrypoints.http.conversations.handlers import (
     conversation_shown,
     state_shown,
@@ -103,7 +112,7 @@ async def list_(
         str | None, Parameter(help="Continua depois desta conversa, a última da página anterior.")
     ] = None,
     limit: Annotated[int, Parameter(help="Quantas.")] = 50,
-    json: Annotated[bool, Parameter(help="Mostra JSON, com tudo o que se sabe.")] = False,
+    json: AsJson = False,
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
@@ -118,13 +127,7 @@ async def list_(
             caller=OPERATOR, tenant=bound, after=start, limit=size + 1
         )
     page = found[:size]
-    if json:
-        say_json([conversation_shown(one) for one in page])
-    elif page:
-        heading = ("CONVERSA", "CLIENTE", "STATUS", "PESSOA", "TIME", "ÚLTIMA DE", "PAUSA")
-        say_table(heading, [_row(one) for one in page])
-    else:
-        tell("Nenhuma conversa.")
+    _CONVERSATIONS.say(page, json=json)
     if len(found) > size:
         tell(f"Há mais; continue com: --after {page[-1].key}")
 
@@ -140,6 +143,14 @@ def _row(conversation: Conversation) -> tuple[str, ...]:
         _AUTHORS[conversation.last_wrote],
         "-" if pause is None else _told(pause),
     )
+
+
+_CONVERSATIONS: Final = Listing(
+    ("CONVERSA", "CLIENTE", "STATUS", "PESSOA", "TIME", "ÚLTIMA DE", "PAUSA"),
+    _row,
+    conversation_shown,
+    "Nenhuma conversa.",
+)
 
 
 @conversations.command
@@ -158,18 +169,20 @@ async def show(conversation: Name, *, flags: StoreFlags = AS_SET) -> None:
 
 
 @conversations.command
-async def pause(conversation: Name, *, until: Until = None, flags: StoreFlags = AS_SET) -> None:
+async def pause(
+    conversation: Name, *, until: Until = None, flags: WriteFlags = WRITE_AS_SET
+) -> None:
     """
     Pausa a IA numa conversa, como a nota interna `/bot off`.
     """
     key, end = ConversationKey.from_text(conversation), until_of(until)
     async with session(flags) as services:
-        after = await services.pause_conversation(key, caller=OPERATOR, until=end)
+        after = await services.pause_conversation(key, caller=operator(flags), until=end)
     say_pause(f"conversa {key}", after.pause)
 
 
 @conversations.command
-async def resume(conversation: Name, *, flags: StoreFlags = AS_SET) -> None:
+async def resume(conversation: Name, *, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
     Devolve uma conversa à IA, como a nota interna `/bot on`.
 
@@ -178,29 +191,29 @@ async def resume(conversation: Name, *, flags: StoreFlags = AS_SET) -> None:
     """
     key = ConversationKey.from_text(conversation)
     async with session(flags) as services:
-        after = await services.pause_conversation.end(key, caller=OPERATOR)
+        after = await services.pause_conversation.end(key, caller=operator(flags))
     say_pause(f"conversa {key}", after.pause)
 
 
 @channels.command(name="pause")
 async def pause_channel(
-    channel: Channel, *, until: Until = None, flags: StoreFlags = AS_SET
+    channel: Channel, *, until: Until = None, flags: WriteFlags = WRITE_AS_SET
 ) -> None:
     """
     Pausa a IA num canal, para o cliente que o tem.
     """
     key, end = inbox_named(channel), until_of(until)
     async with session(flags) as services:
-        after = await services.pause_tenant(key, caller=OPERATOR, until=end)
+        after = await services.pause_tenant(key, caller=operator(flags), until=end)
     say_pause(f"canal {channel}, cliente {after.tenant}", after.pause)
 
 
 @channels.command(name="resume")
-async def resume_channel(channel: Channel, *, flags: StoreFlags = AS_SET) -> None:
+async def resume_channel(channel: Channel, *, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
     Termina a pausa de um canal; a do cliente fica.
     """
     key = inbox_named(channel)
     async with session(flags) as services:
-        after = await services.pause_tenant.end(key, caller=OPERATOR)
+        after = await services.pause_tenant.end(key, caller=operator(flags))
     say_pause(f"canal {channel}, cliente {after.tenant}", after.pause)

@@ -15,8 +15,8 @@ from odoo_ai_config.domain.identifiers import (
     TenantArea,
     TenantId,
 )
-from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
+from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, OPTIONS, WRITE_AS_SET, WriteFlags
+from odoo_ai_config.entrypoints.cli.session import operator, session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 
 credentials: Final = App(
@@ -33,7 +33,7 @@ async def delete(
     ref: Annotated[str, Parameter(help="Referência da credencial, como está no documento.")],
     *,
     domain: Annotated[str, Parameter(help="Área de negócio.")] = "default",
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Apaga uma credencial.
@@ -43,7 +43,9 @@ async def delete(
     """
     owner = TenantArea(TenantId(tenant), BusinessArea.from_text(domain))
     async with session(flags) as services:
-        outcome = await services.delete_credential(owner, CredentialRef(ref), caller=OPERATOR)
+        outcome = await services.delete_credential(
+            owner, CredentialRef(ref), caller=operator(flags)
+        )
     say(f"Apagada: {owner}/{ref}; credentials v{outcome.versions[str(CREDENTIALS)]}")
     for notice in outcome.notices:
         tell(f"A configuração ainda cita esta credencial: {notice.field}")

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
+from attrs import asdict
+
 from odoo_ai_config.entrypoints.cli.checks.machine import machine_checks
 from odoo_ai_config.entrypoints.cli.checks.results import (
     CheckResult,
@@ -16,8 +18,8 @@ from odoo_ai_config.entrypoints.cli.checks.results import (
     warning,
 )
 from odoo_ai_config.entrypoints.cli.checks.store import store_checks
-from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
-from odoo_ai_config.entrypoints.cli.terminal import say, tell
+from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, AsJson, ServerFlags
+from odoo_ai_config.entrypoints.cli.terminal import say, say_json, tell
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.settings import SettingsError, SettingSources
 
@@ -32,16 +34,20 @@ _OLD_NAMES: Final[Mapping[str, str]] = {
 }
 
 
-async def doctor(*, flags: ServerFlags = SERVER_AS_SET) -> int:
+async def doctor(*, json: AsJson = False, flags: ServerFlags = SERVER_AS_SET) -> int:
     """
     Confere a instalação e diz o que consertar.
 
     Termina com 0 se nada falhou; avisos não contam. Não cria nem altera nada.
     """
-    failures = 0
+    found: list[CheckResult] = []
     async for result in all_checks(flags.sources()):
-        say(str(result))
-        failures += result.status is CheckStatus.FAILED
+        found.append(result)
+        if not json:
+            say(str(result))
+    if json:
+        say_json([asdict(result) for result in found])
+    failures = sum(result.status is CheckStatus.FAILED for result in found)
     tell(f"{failures} falha(s)." if failures else "Nenhuma falha.")
     return 1 if failures else 0
 

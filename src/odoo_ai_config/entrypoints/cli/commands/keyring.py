@@ -4,27 +4,38 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Final
 
+from attrs import asdict, frozen
 from cyclopts import App, Parameter
 
+from odoo_ai_config.application.credentials.rotation import MasterKeyNeed
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import (
+    AS_SET,
+    OPTIONS,
+    WRITE_AS_SET,
+    AsJson,
+    StoreFlags,
+    WriteFlags,
+)
 from odoo_ai_config.entrypoints.cli.progress import progress
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
+from odoo_ai_config.entrypoints.cli.session import operator, session, writing
+from odoo_ai_config.entrypoints.cli.terminal import Listing, moment, say, tell
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.startup import opened
 
 keyring: Final = App(
     name="keyring",
-    help="Mostra e rotaciona as chaves mestras, que protegem todas as credenciais.",
+    help="Mostra, rotaciona e retira as chaves mestras, que protegem todas as credenciais.",
     group_parameters=OPTIONS,
 )
 
 
 @keyring.command
-async def status(*, flags: StoreFlags = AS_SET) -> None:
+async def status(*, json: AsJson = False, flags: StoreFlags = AS_SET) -> None:
     """
     Mostra as chaves mestras e quantas chaves de clientes cada uma protege.
 
@@ -35,20 +46,41 @@ async def status(*, flags: StoreFlags = AS_SET) -> None:
         used = await services.ports.secrets.master_ids()
     seen = container.key_ring().status()
     ring = seen.ring
-    heading = ("CHAVE MESTRA", "CRIADA", "ATUAL", "CHAVES DE CLIENTES")
-    rows = [
-        (
-            key.id,
-            moment(key.created_at),
-            "sim" if key.id == ring.current_id else "não",
-            str(used.get(key.id, 0)),
-        )
-        for key in ring.keys
-    ]
-    say_table(heading, rows)
+    _RING.say(
+        [
+            _KeyUse(key.id, key.created_at, key.id == ring.current_id, used.get(key.id, 0))
+            for key in ring.keys
+        ],
+        json=json,
+    )
     tell(f"Chaveiro: {container.key_ring().place}")
     if any(master_id != ring.current_id for master_id in used):
         tell("Há chaves de clientes sob uma chave antiga; conclua com: keyring rotate")
+
+
+@frozen
+class _KeyUse:
+    """
+    A master key, and how many data keys it wraps.
+    """
+
+    id: str
+    created_at: datetime | None
+    current: bool
+    data_keys: int
+
+
+_RING: Final = Listing[_KeyUse](
+    ("CHAVE MESTRA", "CRIADA", "ATUAL", "CHAVES DE CLIENTES"),
+    lambda one: (
+        one.id,
+        moment(one.created_at),
+        "sim" if one.current else "não",
+        str(one.data_keys),
+    ),
+    asdict,
+    "Nenhuma chave mestra.",
+)
 
 
 @keyring.command
@@ -80,7 +112,7 @@ async def rotate(
     Pode rodar com o servidor no ar. Interrompida, continua de onde parou quando repetida.
     """
     container = Container(settings=flags.settings(), make=False)
-    async with opened(container) as services:
+    async with writing(container) as services:
         if tenant is not None:
             with progress("segredos criptografados de novo") as advance:
                 done = await services.rotate_tenant_key(TenantId(tenant), on_progress=advance)
@@ -95,6 +127,33 @@ async def rotate(
             rotated = await services.rotate_master_key(on_progress=advance)
     say(f"Chave mestra atual: {rotated.master_id}; chaves de clientes: {rotated.rewrapped}.")
     _refuse_damage([str(owner) for owner in rotated.damaged])
+
+
+@keyring.command
+async def drop(
+    master_id: Annotated[str, Parameter(help="Chave mestra, como `keyring status` mostra.")],
+    *,
+    flags: WriteFlags = WRITE_AS_SET,
+) -> None:
+    """
+    Retira do chaveiro uma chave mestra de que nada mais precisa.
+
+    Faça-o depois em cada máquina. Backups anteriores à rotação ainda precisam dela: guarde com
+    eles uma cópia do chaveiro.
+    """
+    async with session(flags) as services:
+        need = await services.drop_master_key(master_id, caller=operator(flags))
+    if need is not None:
+        raise CommandError(f"A chave {master_id} ficou: {_NEEDS[need]}.")
+    say(f"Chave mestra {master_id} retirada do chaveiro.")
+
+
+_NEEDS: Final = {
+    MasterKeyNeed.NEW_DATA_KEYS: "ela é a atual; antes: keyring add e keyring rotate",
+    MasterKeyNeed.DATA_KEYS: "ainda protege chaves de clientes; conclua com: keyring rotate",
+    MasterKeyNeed.SPOOL: "há o que espera em disco pelo armazenamento; veja: spool list",
+    MasterKeyNeed.AUDIT_TRAIL: "o fim da trilha de auditoria foi confirmado com ela; repita",
+}
 
 
 def _refuse_damage(places: list[str]) -> None:

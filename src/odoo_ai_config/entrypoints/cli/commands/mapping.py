@@ -21,10 +21,19 @@ from odoo_ai_config.domain.channels.history import (
 )
 from odoo_ai_config.domain.channels.mapping import ChannelKey
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags, positive
+from odoo_ai_config.entrypoints.cli.flags import (
+    ARGUMENTS,
+    AS_SET,
+    OPTIONS,
+    WRITE_AS_SET,
+    AsJson,
+    StoreFlags,
+    WriteFlags,
+    positive,
+)
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
-from odoo_ai_config.entrypoints.cli.terminal import say_json, say_table, tell
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, operator, reading, session
+from odoo_ai_config.entrypoints.cli.terminal import Listing, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.channels.history import changes_of, entry_of
 
 mapping: Final = App(
@@ -44,7 +53,6 @@ _KINDS: Final = {
 }
 _HEADING: Final = ("CANAL", "MUDANÇA", "DE", "PARA")
 
-AsJson = Annotated[bool, Parameter(help="Mostra JSON, com todos os campos de cada canal.")]
 _MOMENT: Final = "data e hora ISO 8601 com fuso horário, como 2026-04-23T19:14:20Z"
 
 
@@ -79,13 +87,7 @@ async def history(
             caller=OPERATOR, key=key, tenant=bound, after=start, limit=size + 1
         )
     page = found[:size]
-    if json:
-        say_json([entry_of(entry) for entry in page])
-    elif page:
-        heading = ("QUANDO", "QUEM", "VERSÃO", *_HEADING)
-        say_table(heading, [_entry_row(entry) for entry in page])
-    else:
-        tell("Nenhuma mudança.")
+    _HISTORY.say(page, json=json)
     if len(found) > size:
         tell(f"Há mais; continue com: --after {page[-1].place}")
 
@@ -120,7 +122,7 @@ async def rollback(
     ] = None,
     dry_run: Annotated[bool, Parameter(help="Só mostra o que mudaria.")] = False,
     json: AsJson = False,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Volta o mapeamento, ou um canal, a um momento anterior, como uma nova mudança.
@@ -132,7 +134,9 @@ async def rollback(
     if to is None or (version is not None and (at is not None or key is None)):
         raise CommandError("Indique --at, ou --channel com --version.")
     async with (reading if dry_run else session)(flags) as services:
-        found = await services.roll_back_mapping(to, caller=OPERATOR, key=key, dry_run=dry_run)
+        found = await services.roll_back_mapping(
+            to, caller=operator(flags), key=key, dry_run=dry_run
+        )
     _say_changes(found, json=json, none="Nada a mudar.")
     if dry_run:
         tell("Nada foi gravado.")
@@ -160,6 +164,11 @@ def _row(change: ChannelChange) -> tuple[str, ...]:
         _told(change.before),
         _told(change.after),
     )
+
+
+_HISTORY: Final = Listing(
+    ("QUANDO", "QUEM", "VERSÃO", *_HEADING), _entry_row, entry_of, "Nenhuma mudança."
+)
 
 
 def _told(state: ChannelState) -> str:

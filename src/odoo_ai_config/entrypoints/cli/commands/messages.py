@@ -14,10 +14,19 @@ from odoo_ai_config.application.messages.replay import MOST_AT_ONCE, Replay
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import STUCK, InboxMessage, MessageId, Stage
-from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags, positive
+from odoo_ai_config.entrypoints.cli.flags import (
+    ARGUMENTS,
+    AS_SET,
+    OPTIONS,
+    WRITE_AS_SET,
+    AsJson,
+    StoreFlags,
+    WriteFlags,
+    positive,
+)
 from odoo_ai_config.entrypoints.cli.refusals import CommandError, refusal_text
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
-from odoo_ai_config.entrypoints.cli.terminal import moment, say_json, say_table, tell
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, operator, reading, session
+from odoo_ai_config.entrypoints.cli.terminal import Listing, moment, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.messages.handlers import state_of, summary_of
 from odoo_ai_config.entrypoints.http.platform.texts import Language
 from odoo_ai_config.entrypoints.wiring import Services
@@ -48,9 +57,7 @@ async def list_(
         str | None, Parameter(help="Continua depois desta mensagem, a última da página anterior.")
     ] = None,
     limit: Annotated[int, Parameter(help="Quantas, das mais novas.")] = 50,
-    json: Annotated[
-        bool, Parameter(help="Mostra JSON, com tudo o que se sabe de cada uma.")
-    ] = False,
+    json: AsJson = False,
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
@@ -68,13 +75,7 @@ async def list_(
             caller=OPERATOR, stages=stages, tenant=bound, after=start, limit=size + 1
         )
     page = found[:size]
-    if json:
-        say_json([summary_of(message, Language.PORTUGUESE) for message in page])
-    elif page:
-        heading = ("MENSAGEM", "ETAPA", "MOTIVO", "CLIENTE", "ÁREA", "TENTATIVAS", "RECEBIDA")
-        say_table(heading, [_row(message) for message in page])
-    else:
-        tell("Nenhuma mensagem.")
+    _MESSAGES.say(page, json=json)
     if len(found) > size:
         tell(f"Há mais; continue com: --after {page[-1].id}")
 
@@ -93,6 +94,14 @@ def _row(message: InboxMessage) -> tuple[str, ...]:
     )
 
 
+_MESSAGES: Final = Listing(
+    ("MENSAGEM", "ETAPA", "MOTIVO", "CLIENTE", "ÁREA", "TENTATIVAS", "RECEBIDA"),
+    _row,
+    lambda message: summary_of(message, Language.PORTUGUESE),
+    "Nenhuma mensagem.",
+)
+
+
 @messages.command
 async def show(
     message: Ids,
@@ -104,7 +113,7 @@ async def show(
             help="Mostra também o que o cliente e a crew escreveram; fica registrado.",
         ),
     ] = False,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Mostra uma mensagem: etapa, motivo, rota e tentativas.
@@ -114,9 +123,15 @@ async def show(
     async with (session if open_ else reading)(flags) as services:
         read = services.read_message
         if open_:
-            say_json(state_of(await read.opened(message_id, caller=OPERATOR), Language.PORTUGUESE))
+            say_json(
+                state_of(
+                    await read.opened(message_id, caller=operator(flags)), Language.PORTUGUESE
+                )
+            )
         else:
-            say_json(summary_of(await read(message_id, caller=OPERATOR), Language.PORTUGUESE))
+            say_json(
+                summary_of(await read(message_id, caller=operator(flags)), Language.PORTUGUESE)
+            )
 
 
 @messages.command
@@ -127,7 +142,7 @@ async def replay(
     ] = None,
     tenant: Tenant = None,
     limit: Annotated[int, Parameter(help="Quantas no máximo, das mais antigas.")] = MOST_AT_ONCE,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> int:
     """
     Reenvia mensagens paradas, com o mapeamento atual.
@@ -142,7 +157,7 @@ async def replay(
     size = positive(limit)
     async with session(flags) as services:
         if names:
-            replays = await services.replay_messages.each(names, caller=OPERATOR)
+            replays = await services.replay_messages.each(names, caller=operator(flags))
         else:
             replays = await _replayed(services, stages, bound, size)
     return _told([(entry.id, "a caminho", entry.refusal) for entry in replays])
@@ -167,7 +182,7 @@ async def _replayed(
 async def discard(
     *ids: Ids,
     yes: Annotated[bool, Parameter(help="Não pergunta antes.")] = False,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> int:
     """
     Descarta mensagens paradas, para sempre; a retenção as remove depois.
@@ -182,7 +197,7 @@ async def discard(
     async with session(flags) as services:
         for name in names:
             try:
-                await services.discard_message(name, caller=OPERATOR)
+                await services.discard_message(name, caller=operator(flags))
             except DomainError as error:
                 outcomes.append((name, "", error.code))
             else:

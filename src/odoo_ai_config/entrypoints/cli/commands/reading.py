@@ -11,17 +11,13 @@ from cyclopts import Parameter
 from odoo_ai_config.application.collections import CollectionOverview
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
+from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import BusinessArea, DocumentKey, DocumentKind, TenantId
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags, positive
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, AsJson, StoreFlags, positive
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading
-from odoo_ai_config.entrypoints.cli.terminal import (
-    moment,
-    say,
-    say_json,
-    say_table,
-    say_text,
-    tell,
-)
+from odoo_ai_config.entrypoints.cli.terminal import Listing, moment, say, say_json, say_text, tell
+from odoo_ai_config.entrypoints.http.collections.handlers import summary_shown
+from odoo_ai_config.entrypoints.http.documents.handlers import version_shown
 from odoo_ai_config.entrypoints.wiring import Services
 
 Tenant = Annotated[str, Parameter(help="Cliente (account_id).")]
@@ -62,6 +58,7 @@ async def history(
     domain: Domain = "default",
     kind: Kind = "config",
     limit: Annotated[int, Parameter(help="Quantas versões, das mais novas.")] = 20,
+    json: AsJson = False,
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
@@ -71,20 +68,24 @@ async def history(
     size = positive(limit)
     async with reading(flags) as services:
         revisions = await services.list_documents.history(key, caller=OPERATOR, limit=size)
-    if not revisions:
-        tell(f"{key} nunca foi gravado.")
-        return
-    rows = [
-        (str(r.version), moment(r.updated_at), r.author, "removido" if r.deleted else "")
-        for r in revisions
-    ]
-    say_table(("VERSÃO", "GRAVADA", "CHAVE", ""), rows)
+    Listing(
+        ("VERSÃO", "GRAVADA", "CHAVE", ""),
+        _version_row,
+        version_shown,
+        f"{key} nunca foi gravado.",
+    ).say(revisions, json=json)
+
+
+def _version_row(one: Revision) -> tuple[str, ...]:
+    deleted = "removido" if one.deleted else ""
+    return (str(one.version), moment(one.updated_at), one.author, deleted)
 
 
 async def collections(
     tenant: Tenant,
     name: Annotated[str, Parameter(help="Coleção a mostrar, item por item (JSON).")] = "",
     *,
+    json: AsJson = False,
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
@@ -96,12 +97,12 @@ async def collections(
             await _say_items(services, CollectionKey(owner, CollectionName.from_text(name)))
             return
         found = await services.read_collection.all_of(owner, caller=OPERATOR)
-    if not found:
-        tell(f"{owner} não tem coleções.")
-        return
-    say_table(
-        ("COLEÇÃO", "HABILITADA", "VERSÃO", "ITENS", "ATUALIZADA"), [*map(_overview_row, found)]
-    )
+    Listing(
+        ("COLEÇÃO", "HABILITADA", "VERSÃO", "ITENS", "ATUALIZADA"),
+        _overview_row,
+        summary_shown,
+        f"{owner} não tem coleções.",
+    ).say(found, json=json)
 
 
 def _overview_row(one: CollectionOverview) -> tuple[str, ...]:

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, ServerFlags
-from odoo_ai_config.entrypoints.cli.terminal import say_table, say_text
+from odoo_ai_config.entrypoints.cli.flags import SERVER_AS_SET, AsJson, ServerFlags
+from odoo_ai_config.entrypoints.cli.terminal import Listing, say_text
 from odoo_ai_config.entrypoints.settings import SettingSources, SettingState
 
 
@@ -18,6 +18,7 @@ def settings(
     env: Annotated[
         bool, Parameter(help="Escreve um modelo de arquivo .env com os padrões.")
     ] = False,
+    json: AsJson = False,
     flags: ServerFlags = SERVER_AS_SET,
 ) -> None:
     """
@@ -28,10 +29,21 @@ def settings(
     if env:
         say_text(env_template())
         return
-    states = flags.sources().states()
-    heading = ("VARIÁVEL", "VALOR", "ORIGEM", "PADRÃO")
-    say_table(heading, [(s.variable, s.value, s.source.value, s.default) for s in states])
+    _SETTINGS.say(flags.sources().states(), json=json)
     flags.settings()
+
+
+_SETTINGS: Final = Listing[SettingState](
+    ("VARIÁVEL", "VALOR", "ORIGEM", "PADRÃO"),
+    lambda state: (state.variable, state.value, state.source.value, state.default),
+    lambda state: {
+        "variable": state.variable,
+        "value": state.value,
+        "source": state.source.value,
+        "default": state.default,
+    },
+    "Nenhuma configuração.",
+)
 
 
 def env_template() -> str:

@@ -10,12 +10,13 @@ from typing import Annotated, Final, TypeAlias
 
 from cyclopts import App, Parameter
 
-from odoo_ai_config.application.ports.message_spool import MessageSpool
+from odoo_ai_config.application.ports.message_spool import MessageSpool, SpooledArrival
 from odoo_ai_config.domain.messages.inbox import MessageId
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import AS_SET, OPTIONS, AsJson, StoreFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
-from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_table, tell
+from odoo_ai_config.entrypoints.cli.terminal import Listing, moment, say, tell
 from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.http.platform.representations import timestamp
 
 spool: Final = App(
     name="spool",
@@ -27,7 +28,7 @@ _Ids: TypeAlias = Annotated[list[str], Parameter(help="IDs, como `spool list` mo
 
 
 @spool.command(name="list")
-async def list_(*, flags: StoreFlags = AS_SET) -> None:
+async def list_(*, json: AsJson = False, flags: StoreFlags = AS_SET) -> None:
     """
     Lista o que foi recusado quando o armazenamento voltou e aguarda uma pessoa.
 
@@ -35,12 +36,21 @@ async def list_(*, flags: StoreFlags = AS_SET) -> None:
     """
     with _opened(flags) as found:
         census, kept = await found.census(), await found.kept()
-    if kept:
-        rows = [(one.id.value, moment(one.at), one.lane, one.refusal or "") for one in kept]
-        say_table(("ID", "CHEGOU", "SOBRE", "CÓDIGO"), rows)
-    else:
-        tell("Nada foi recusado.")
+    _KEPT.say(kept, json=json)
     tell(f"Esperam pelo armazenamento: {census.waiting}; bytes: {census.bytes}.")
+
+
+_KEPT: Final = Listing[SpooledArrival](
+    ("ID", "CHEGOU", "SOBRE", "CÓDIGO"),
+    lambda one: (one.id.value, moment(one.at), one.lane, one.refusal or ""),
+    lambda one: {
+        "id": one.id.value,
+        "at": timestamp(one.at),
+        "lane": one.lane,
+        "refusal": one.refusal,
+    },
+    "Nada foi recusado.",
+)
 
 
 @spool.command

@@ -30,18 +30,28 @@ from odoo_ai_config.domain.tenants import (
     standing_of,
 )
 from odoo_ai_config.entrypoints.cli.commands.conversations import Until, say_pause, until_of
-from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import (
+    ARGUMENTS,
+    AS_SET,
+    OPTIONS,
+    WRITE_AS_SET,
+    AsJson,
+    StoreFlags,
+    WriteFlags,
+)
 from odoo_ai_config.entrypoints.cli.progress import progress
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.session import (
     OPERATOR,
     all_tenants,
     every,
+    operator,
     reading,
     rehearsing,
     session,
 )
 from odoo_ai_config.entrypoints.cli.terminal import (
+    Listing,
     moment,
     say,
     say_json,
@@ -49,6 +59,8 @@ from odoo_ai_config.entrypoints.cli.terminal import (
     say_text,
     tell,
 )
+from odoo_ai_config.entrypoints.http.tenants.handlers import tenant_shown
+from odoo_ai_config.entrypoints.http.tenants.lifecycle import standing_shown
 
 tenants: Final = App(
     name="tenants",
@@ -85,16 +97,19 @@ _KINDS: Final = {
 
 
 @tenants.default
-async def list_(*, flags: StoreFlags = AS_SET) -> None:
+async def list_(*, json: AsJson = False, flags: StoreFlags = AS_SET) -> None:
     """
     Lista os clientes e seus documentos.
     """
     async with reading(flags) as services:
-        rows = [_row(doc) async for one in all_tenants(services) for doc in one.documents]
-    if not rows:
+        found = [one async for one in all_tenants(services)]
+    if json:
+        say_json([tenant_shown(one) for one in found])
+    elif found:
+        rows = [_row(revision) for one in found for revision in one.documents]
+        say_table(("CLIENTE", "ÁREA", "TIPO", "VERSÃO", "ATUALIZADO"), rows)
+    else:
         tell("Nenhum cliente ainda; envie um evento com: odoo-ai-config send credentials")
-        return
-    say_table(("CLIENTE", "ÁREA", "TIPO", "VERSÃO", "ATUALIZADO"), rows)
 
 
 def _row(revision: Revision) -> tuple[str, ...]:
@@ -104,24 +119,24 @@ def _row(revision: Revision) -> tuple[str, ...]:
 
 
 @tenants.command
-async def pause(tenant: Tenant, *, until: Until = None, flags: StoreFlags = AS_SET) -> None:
+async def pause(tenant: Tenant, *, until: Until = None, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
     Pausa a IA para um cliente, em todos os canais.
     """
     owner, end = TenantId(tenant), until_of(until)
     async with session(flags) as services:
-        after = await services.pause_tenant(owner, caller=OPERATOR, until=end)
+        after = await services.pause_tenant(owner, caller=operator(flags), until=end)
     say_pause(f"cliente {owner}", after.pause)
 
 
 @tenants.command
-async def resume(tenant: Tenant, *, flags: StoreFlags = AS_SET) -> None:
+async def resume(tenant: Tenant, *, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
     Termina a pausa de um cliente; as dos canais e conversas ficam.
     """
     owner = TenantId(tenant)
     async with session(flags) as services:
-        after = await services.pause_tenant.end(owner, caller=OPERATOR)
+        after = await services.pause_tenant.end(owner, caller=operator(flags))
     say_pause(f"cliente {owner}", after.pause)
 
 
@@ -145,7 +160,7 @@ async def retention(
     ] = None,
     reset: Annotated[bool, Parameter(help="Volta à configuração do hub.")] = False,
     json: Annotated[bool, Parameter(help="Mostra JSON.")] = False,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Mostra por quanto tempo se guarda o que é de um cliente; com opções, muda.
@@ -162,10 +177,10 @@ async def retention(
     body: JsonObject = {name: value for name, value in given.items() if value is not None}
     if body or reset:
         async with session(flags) as services:
-            kept, own = await services.tenant_retention.set(owner, body, caller=OPERATOR)
+            kept, own = await services.tenant_retention.set(owner, body, caller=operator(flags))
     else:
         async with reading(flags) as services:
-            kept, own = await services.tenant_retention(owner, caller=OPERATOR)
+            kept, own = await services.tenant_retention(owner, caller=operator(flags))
     if json:
         say_json({**kept.body, "own": sorted(own)})
         return
@@ -257,27 +272,28 @@ async def reopen(tenant: Tenant, *, reason: Reason = None, flags: StoreFlags = A
 
 
 @tenants.command
-async def standings(*, flags: StoreFlags = AS_SET) -> None:
+async def standings(*, json: AsJson = False, flags: StoreFlags = AS_SET) -> None:
     """
     Lista os clientes suspensos e apagados.
     """
     async with reading(flags) as services:
         read = partial(services.read_standing.unserved, caller=OPERATOR)
         found = [state async for state in every(read, lambda state: state.tenant)]
-    if not found:
-        tell("Todos os clientes estão ativos.")
-        return
-    rows = [
-        (
-            str(state.tenant),
-            _STANDINGS[state.standing],
-            moment(state.since),
-            state.by,
-            state.reason or "-",
-        )
-        for state in found
-    ]
-    say_table(("CLIENTE", "SITUAÇÃO", "DESDE", "POR", "MOTIVO"), rows)
+    _UNSERVED.say(found, json=json)
+
+
+_UNSERVED: Final = Listing[TenantState](
+    ("CLIENTE", "SITUAÇÃO", "DESDE", "POR", "MOTIVO"),
+    lambda state: (
+        str(state.tenant),
+        _STANDINGS[state.standing],
+        moment(state.since),
+        state.by,
+        state.reason or "-",
+    ),
+    lambda state: standing_shown(state.tenant, state),
+    "Todos os clientes estão ativos.",
+)
 
 
 @tenants.command

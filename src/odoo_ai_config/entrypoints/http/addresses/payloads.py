@@ -12,8 +12,7 @@ from odoo_ai_config.domain.addresses import MOST_FIELDS, Feed, RecordKind
 from odoo_ai_config.domain.collections import CollectionName
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject
-from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
-from odoo_ai_config.entrypoints.http.platform.fields import read, shape_of
+from odoo_ai_config.entrypoints.http.platform.fields import read_exactly
 from odoo_ai_config.entrypoints.http.platform.schema import Body, lenient
 from odoo_ai_config.entrypoints.http.platform.wire_types import (
     DEFAULT_DOMAIN,
@@ -116,9 +115,6 @@ def new_address(body: JsonObject) -> tuple[str, Feed]:
         InvalidValueError: The field map names fields that the event does not have, or the
             collection does not go with the kind.
     """
-    if not body.keys() <= shape_of(NewAddress).types.keys():
-        # Its name is input, too.
-        raise InvalidFieldsError([FieldError("body", "unknown_field")])
-    said = read(NewAddress, {"": body})
+    said = read_exactly(NewAddress, body)
     owner = TenantArea(said.tenant_id, said.domain.domain)
     return said.name, Feed(owner, said.kind, said.collection, said.model, said.fields or {})

@@ -9,27 +9,35 @@ from typing import Final
 
 from aiohttp import web
 
-from odoo_ai_config.domain import changes
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.changes import AuditId
+from odoo_ai_config.domain.audit import LinkedEntry
+from odoo_ai_config.domain.channels.history import moment_text
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.audit.schemas import AuditEntry, AuditIdText, AuditPage
+from odoo_ai_config.entrypoints.http.audit.schemas import AuditEntry, AuditPage
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.operations import (
     Operation,
     PageSize,
     Query,
     RouteGroup,
+    number_query,
 )
-from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown, timestamp
+from odoo_ai_config.entrypoints.http.platform.representations import (
+    NO_STORE,
+    json_bytes,
+    shown,
+)
 from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
 
 ROUTES: Final = RouteGroup("audit", App.CONFIG, "config")
 _TENANT: Final = Query("tenant", TenantIdText, TenantId, "Only entries of this tenant.")
-_AFTER: Final = Query("after", AuditIdText, AuditId, "The `next` of the previous page.")
+_AFTER: Final = number_query("after", "The `next` of the previous page.")
 _LIMIT: Final = PageSize(default=50, most=500)
+_LAST: Final = number_query("after", "The `id` of the last entry that you have.")
+_LINES: Final = PageSize(default=500, most=1000)
+_JSON_LINES: Final = "application/x-ndjson"
 
 
 @Operation(
@@ -52,22 +60,49 @@ async def read_audit_trail(request: web.Request, caller: ApiKey) -> web.Response
         request.app[SERVICES].read_audit_trail,
         caller=caller,
         tenant=_TENANT.of(request),
-        after=_AFTER.of(request),
+        before=_AFTER.of(request),
     )
-    page, following = await _LIMIT.page(request, read, lambda entry: entry.id)
+    page, following = await _LIMIT.page(request, read, lambda entry: entry.number)
     return shown(AuditPage(entries=[entry_of(entry) for entry in page], next=following), NO_STORE)
 
 
-def entry_of(entry: changes.AuditEntry) -> AuditEntry:
+@Operation(
+    ROUTES,
+    "GET",
+    "/v1/audit/export",
+    scope=Scope.ADMIN,
+    parameters=(_LAST, _LINES),
+    answer=AuditEntry,
+    says="One entry a line, oldest first; nothing after the newest one.",
+    media_types=(_JSON_LINES,),
+    answer_headers=("Cache-Control",),
+    refusals=(TenantForbiddenError,),
+)
+async def export_audit_trail(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Export the audit trail as JSON lines, oldest first.
+
+    Whoever keeps them can check the chain without the hub. Bound keys cannot read it.
+    """
+    chain = request.app[SERVICES].read_audit_trail.chain
+    entries = await chain(caller=caller, after=_LAST.of(request) or 0, limit=_LINES.of(request))
+    lines = b"".join(json_bytes(entry_of(entry)) + b"\n" for entry in entries)
+    return web.Response(body=lines, content_type=_JSON_LINES, headers=NO_STORE)
+
+
+def entry_of(linked: LinkedEntry) -> AuditEntry:
     """
     An entry as the API shows it.
     """
+    entry = linked.entry
     return AuditEntry(
-        id=str(entry.id),
-        at=timestamp(entry.at),
+        id=str(linked.number),
+        at=moment_text(entry.at),
         action=entry.action,
         actor=entry.actor,
         tenant_id=None if entry.tenant is None else entry.tenant.value,
         subject=entry.subject,
         request_id=entry.request_id,
+        reason=entry.reason,
+        hash=linked.hash,
     )

@@ -8,7 +8,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-from odoo_ai_config.domain.changes import AUDIT_ID, AuditAction
+from odoo_ai_config.domain.audit import AUDIT_ID
+from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.entrypoints.http.platform.schema import (
     Moment,
     NextPage,
@@ -19,9 +20,8 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
 AuditIdText: TypeAlias = Annotated[
     str,
     Meta(
-        description="Chosen by the store; for `channel_changed` its place in the history of the "
-        "mapping.",
-        pattern=f"^(?:{AUDIT_ID.pattern})$",
+        description="The place in the chain, counted from 1 without gaps.",
+        pattern=f"^{AUDIT_ID.pattern}$",
         examples=["42"],
     ),
 ]
@@ -38,8 +38,18 @@ class AuditEntry:
     action: AuditAction
     actor: Annotated[str, Meta(description="The id of a key, or `cli`, `library` or `startup`.")]
     tenant_id: TenantIdText | None
-    subject: Annotated[str, Meta(description="A reference, a channel or an id, never a value.")]
+    subject: Annotated[
+        str, Meta(description="A document, a reference, a channel or an id, never a value.")
+    ]
     request_id: Annotated[str | None, Meta(description="As in the log lines of the request.")]
+    reason: Annotated[str | None, Meta(description="Why, as the actor said in `X-Reason`.")]
+    hash: Annotated[
+        str,
+        Meta(
+            description="SHA-256 of the hash before it and the other members.",
+            pattern="^[0-9a-f]{64}$",
+        ),
+    ]
 
 
 @answer

@@ -118,7 +118,7 @@ async def list_collections(request: web.Request, caller: ApiKey) -> web.Response
     found = await request.app[SERVICES].read_collection.all_of(
         tenant, caller=caller, domain=_DOMAIN.of(request)
     )
-    summaries = [_summary(one) for one in found]
+    summaries = [summary_shown(one) for one in found]
     return shown_tagged(request, CollectionList(tenant_id=str(tenant), collections=summaries))
 
 
@@ -269,7 +269,10 @@ def _tag_of(version: int, digest: str, cursor: str = "") -> str:
     return f'"{version}-{crc32(f"{digest}/{cursor}".encode()):08x}"'
 
 
-def _summary(one: CollectionOverview) -> CollectionSummary:
+def summary_shown(one: CollectionOverview) -> CollectionSummary:
+    """
+    A collection in a list.
+    """
     head = one.head
     return CollectionSummary(
         collection=str(one.name),

@@ -36,6 +36,7 @@ _CREDENTIAL: Final = "/v1/tenants/{tenant}/{domain}/credentials/{ref}"
     "GET",
     _CREDENTIAL,
     scope=Scope.SECRETS_READ,
+    audited=True,
     answer=Credential,
     answer_headers=("Cache-Control",),
     refusals=(*VAULT, CredentialNotFoundError),

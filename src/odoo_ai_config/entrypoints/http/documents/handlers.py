@@ -265,13 +265,15 @@ async def read_history(request: web.Request, caller: ApiKey) -> web.Response:
         before=_BEFORE.of(request),
         limit=_LIMIT.of(request),
     )
-    body = json_bytes(
-        [
-            _summary(schemas.HistoryEntry, revision, author=revision.author)
-            for revision in revisions
-        ]
-    )
+    body = json_bytes([version_shown(revision) for revision in revisions])
     return web.Response(body=body, headers=JSON_HEADERS)
+
+
+def version_shown(revision: Revision) -> schemas.HistoryEntry:
+    """
+    A version in the history of its document.
+    """
+    return _summary(schemas.HistoryEntry, revision, author=revision.author)
 
 
 @Operation(

@@ -137,6 +137,7 @@ async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
     "GET",
     _MESSAGE,
     scope=Scope.MESSAGES_READ,
+    audited=True,
     parameters=(_OPEN,),
     answer=MessageState,
     answer_headers=("Cache-Control",),

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from odoo_ai_config.domain.access import LONGEST_REASON
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.entrypoints.http.platform.schema import (
     BusinessAreaName,
@@ -70,6 +71,12 @@ def parameters() -> JsonObject:
             'The `ETag` or the version (`"3"`) that the present content must have. For a document '
             "it also needs `config:read`.",
             examples=['"3-1f2e3d4c"'],
+        ),
+        _parameter(
+            "X-Reason",
+            "Why, for the audit trail: 1 to 500 visible characters, and no secret.",
+            maxLength=LONGEST_REASON,
+            examples=["INC-4711: senha trocada"],
         ),
         _parameter("Idempotency-Key", idempotency, pattern=_IDEMPOTENCY_KEY),
         _parameter("webhook-id", f"Standard Webhooks. {idempotency}", pattern=_IDEMPOTENCY_KEY),

@@ -249,6 +249,8 @@ def _refusals(operation: Operation) -> Iterator[type[CodedError]]:
         yield from _BODY
     if operation.idempotent:
         yield from _CLAIM
+    if operation.takes_reason:
+        yield http.InvalidFieldsError
 
 
 def _headers(names: Sequence[str]) -> JsonObject:

@@ -15,7 +15,11 @@ from odoo_ai_config.application.keys import Authenticate
 from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address
-from odoo_ai_config.domain.errors import AddressNotFoundError, InvalidApiKeyError
+from odoo_ai_config.domain.errors import (
+    AddressNotFoundError,
+    InvalidApiKeyError,
+    InvalidValueError,
+)
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import (
@@ -26,6 +30,8 @@ from odoo_ai_config.entrypoints.http.platform.bodies import (
 )
 from odoo_ai_config.entrypoints.http.platform.errors import (
     BodyTooLargeError,
+    FieldError,
+    InvalidFieldsError,
     RateLimitedError,
 )
 from odoo_ai_config.entrypoints.http.platform.rate_limit import CallerLimits
@@ -33,6 +39,8 @@ from odoo_ai_config.entrypoints.http.platform.signature import SignatureScheme, 
 from odoo_ai_config.entrypoints.http.platform.spool import Incoming, moment_of
 
 _HEADER: Final = istr("X-API-Key")
+# Why the caller does it, for the audit trail.
+REASON: Final = istr("X-Reason")
 
 KeyedHandler: TypeAlias = Callable[[web.Request, ApiKey], Awaitable[web.StreamResponse]]
 # The last argument is the body, already verified.
@@ -46,7 +54,7 @@ def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
     The use cases decide what the key permits.
     """
     limits, authenticate = app[LIMITS], app[SERVICES].authenticate
-    failures = limits.failures
+    failures, uses = limits.failures, app[SERVICES].note_key_uses
 
     async def let_in(request: web.Request) -> web.StreamResponse:
         if request.body_exists:
@@ -68,9 +76,19 @@ def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
         wait = limits.keys.take(caller.id)
         if wait:
             raise RateLimitedError(wait)
+        uses.seen(caller)
+        if REASON in request.headers:
+            caller = _because(caller, request.headers[REASON])
         return await handler(request, caller)
 
     return let_in
+
+
+def _because(caller: ApiKey, reason: str) -> ApiKey:
+    try:
+        return caller.because(reason)
+    except InvalidValueError as error:
+        raise InvalidFieldsError([FieldError(str(REASON), error.rule)]) from None
 
 
 async def holder_of(

@@ -189,6 +189,21 @@ def read(
     raise InvalidFieldsError(others)
 
 
+def read_exactly(cls: type[T], body: JsonObject) -> T:
+    """
+    Make a *cls* of *body*, which has no other fields.
+
+    Raises:
+        IncompleteDataError: A required field is absent.
+        InvalidFieldsError: A field is invalid or unknown.
+    """
+    kind: type = cls
+    if not body.keys() <= shape_of(kind).types.keys():
+        # Its name is input, too.
+        raise InvalidFieldsError([FieldError("body", "unknown_field")])
+    return read(cls, {"": body})
+
+
 def errors_in(
     error: ClassValidationError | IterableValidationError, place: Callable[[str], str]
 ) -> Iterator[FieldError]:

@@ -187,6 +187,7 @@ class Operation:
         idempotent: Whether it accepts an idempotency key.
         shared_with: An app whose processes serve it, too.
         signature: The scheme that can replace an API key.
+        audited: Whether the audit trail has that it was read.
         refusals: Refusals that do not follow from the other arguments.
     """
 
@@ -210,6 +211,7 @@ class Operation:
     idempotent: bool = field(default=False, kw_only=True)
     shared_with: App | None = field(default=None, kw_only=True)
     signature: SignatureScheme | None = field(default=None, kw_only=True)
+    audited: bool = field(default=False, kw_only=True)
     refusals: tuple[type[CodedError], ...] = field(default=(), kw_only=True)
 
     @access.default
@@ -232,6 +234,13 @@ class Operation:
         return self.group.app is None or not apps.isdisjoint({self.group.app, self.shared_with})
 
     @property
+    def takes_reason(self) -> bool:
+        """
+        Whether the caller may say why: the audit trail has what such operations do.
+        """
+        return self.scope is not None and (self.method != "GET" or self.audited)
+
+    @property
     def headers_read(self) -> tuple[str, ...]:
         """
         The headers of requests that it reads, by the names of their parameters.
@@ -240,6 +249,7 @@ class Operation:
         claims = ("Idempotency-Key",) if pushes else ("Idempotency-Key", "webhook-id")
         return (
             *self.request_headers,
+            *(("X-Reason",) if self.takes_reason else ()),
             *(("If-None-Match",) if self.conditional else ()),
             *(claims if self.idempotent else ()),
             *(_SIGNED if pushes else ()),

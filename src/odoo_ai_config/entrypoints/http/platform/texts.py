@@ -187,7 +187,6 @@ RULES: Final[Mapping[str, Text]] = {
     "confirmation": Text(
         "deve repetir o identificador do cliente", "must repeat the id of the tenant"
     ),
-    "reason": Text("deve ter de 1 a 500 caracteres", "must have 1 to 500 characters"),
     "certificate": Text(
         "deve ser um certificado do hub, em JSON", "must be a certificate of the hub, in JSON"
     ),
@@ -313,10 +312,20 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser uma ou mais das etapas possíveis aqui, separadas por vírgula",
         "must be one or more of the stages that are allowed here, separated by commas",
     ),
-    "audit_id": Text(
-        "deve ser o identificador de um registro da trilha de auditoria",
-        "must be the id of an entry of the audit trail",
+    "reason": Text(
+        "deve ter de 1 a 500 caracteres visíveis, sem nenhum segredo",
+        "must have 1 to 500 visible characters, and no secret",
     ),
+    "lifetime": Text(
+        "deve ser um prazo em dias, horas ou minutos, como 90d, 12h ou 30m",
+        "must be a time in days, hours or minutes, such as 90d, 12h or 30m",
+    ),
+    "trail_end": Text(
+        "deve ser um fim da trilha de auditoria, como audit verify mostra",
+        "must be an end of the audit trail, as audit verify shows it",
+    ),
+    "scopes": Text("deve ter ao menos um escopo", "must have at least one scope"),
+    "scope": Text("tem um escopo desconhecido", "has an unknown scope"),
     "message_id": Text("deve ser o identificador de uma mensagem", "must be the id of a message"),
     "due_at": Text("deve ter um prazo", "must have a due time"),
     "destination": Text("deve ter um destino", "must have a destination"),

@@ -78,7 +78,7 @@ async def list_tenants(request: web.Request, caller: ApiKey) -> web.Response:
     """
     read = partial(request.app[SERVICES].list_tenants, caller=caller, after=_AFTER.of(request))
     page, following = await _LIMIT.page(request, read, lambda overview: overview.tenant)
-    tenants = [_tenant(tenant) for tenant in page]
+    tenants = [tenant_shown(tenant) for tenant in page]
     return shown_tagged(request, TenantPage(tenants=tenants, next=following))
 
 
@@ -96,7 +96,7 @@ async def read_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     List the documents of a tenant, with their versions.
     """
     overview = await request.app[SERVICES].list_tenants.one(tenant_of(request), caller=caller)
-    return shown_tagged(request, _tenant(overview))
+    return shown_tagged(request, tenant_shown(overview))
 
 
 @Operation(
@@ -186,7 +186,10 @@ def _channel(revision: MappingRevision) -> Channel:
     )
 
 
-def _tenant(overview: TenantOverview) -> Tenant:
+def tenant_shown(overview: TenantOverview) -> Tenant:
+    """
+    A tenant with its documents, as the API shows it.
+    """
     by_domain = groupby(overview.documents, key=lambda revision: revision.key.domain)
     return Tenant(
         tenant_id=str(overview.tenant),

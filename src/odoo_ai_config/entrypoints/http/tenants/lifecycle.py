@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from odoo_ai_config.application.moving import AreaPlan
 from odoo_ai_config.domain import tenants
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import LONGEST_REASON, ApiKey, Scope
 from odoo_ai_config.domain.errors import (
     DocumentNotFoundError,
     InvalidValueError,
@@ -21,7 +21,6 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.tenants import (
-    LONGEST_REASON,
     AreaInUseError,
     CertificateNotFoundError,
     TenantState,

@@ -53,9 +53,7 @@ def acme(folder: Path, empty_store: None) -> None:
 
 def audited(folder: Path) -> list[str]:
     with sqlite3.connect(folder / "var" / "odoo-ai-config.db") as database:
-        found = [
-            action for (action,) in database.execute("SELECT action FROM audit ORDER BY rowid")
-        ]
+        found = [action for (action,) in database.execute("SELECT action FROM audit ORDER BY id")]
     return [action for action in found if action.endswith(("_paused", "_resumed"))]
 
 

@@ -11,7 +11,7 @@ from odoo_ai_config.adapters.crypto import backup_file
 from odoo_ai_config.adapters.sqlite.schema import UNFINISHED_ID
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
-from odoo_ai_config.entrypoints.cli.session import session
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from odoo_ai_config.entrypoints.library import open_hub
 from tests.unit.application.messages.deliveries import payload
 from tests.unit.entrypoints.cli.conftest import Command
@@ -116,7 +116,8 @@ def test_backup_is_restored_with_messages_held_and_keys_revoked(
 
     async def actions() -> list[AuditAction]:
         async with session(StoreFlags(store_url=COPY)) as services:
-            return [one.action for one in await services.ports.audit.entries(limit=100)]
+            found = await services.read_audit_trail(caller=OPERATOR, limit=100)
+            return [one.entry.action for one in found]
 
     assert AuditAction.STORE_RESTORED in asyncio.run(actions())
     assert ring not in file.read_bytes().decode(errors="replace")

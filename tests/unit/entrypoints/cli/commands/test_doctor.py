@@ -333,7 +333,9 @@ def test_doctor_leaves_the_log_of_a_killed_server_where_it_is(
 ) -> None:
     var, killed = installed / "var", tmp_path / "killed"
     with closing(sqlite3.connect(var / "odoo-ai-config.db", isolation_level=None)) as server:
-        server.execute("INSERT INTO changes VALUES (999, 'document', 'k', 1, 1)")
+        server.execute(
+            "INSERT INTO changes (seq, what, key, version, at) VALUES (999, 'document', 'k', 1, 1)"
+        )
         shutil.copytree(var, killed)
     before = content_of(killed)
     log = str(killed / "odoo-ai-config.db-wal")

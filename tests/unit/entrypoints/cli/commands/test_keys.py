@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,13 +30,15 @@ def test_new_key_is_shown_alone_and_never_again(command: Command, folder: Path) 
 
 
 def test_name_cannot_draw_on_the_terminal(command: Command) -> None:
-    name = "ia\x1b[2J\x9b31m\r\nforjada\u202e"
+    refused = command("keys", "create", "--name", "ia\x1b[2J\r\n", "--scope", "admin")
+    assert (refused.status, refused.out) == (1, "")
+    name = "ia\x9b31mforjada\u202e"
     key_id = command("keys", "create", "--name", name, "--scope", "admin").out.split("_")[1]
     listed, revoked = command("keys", "list"), command("keys", "revoke", key_id)
     assert len(listed.lines) == 2
     for ended in (listed, revoked):
-        assert "ia\\u001b[2J\\u009b31m\\r\\nforjada\\u202e" in ended.out
-        assert set(ended.out) & set("\x1b\x9b\r\u202e") == set()
+        assert "ia\\u009b31mforjada\\u202e" in ended.out
+        assert set(ended.out) & set("\x9b\u202e") == set()
 
 
 @pytest.mark.usefixtures("empty_store")
@@ -108,3 +111,67 @@ def test_rotation_of_a_tenant_without_secrets_is_refused(command: Command) -> No
     ended = command("keyring", "rotate", "--tenant", "123456")
     assert ended.status == 1
     assert "Cliente não encontrado" in ended.err
+
+
+def test_key_that_expires_is_listed_with_its_end(command: Command) -> None:
+    made = command("keys", "create", "--name", "ia", "--scope", "admin", "--expires", "90d")
+    assert "válida até" in made.err
+    [key] = json.loads(command("keys", "list", "--json").out)
+    assert key["id"] == made.out.split("_")[1]
+    lived = datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"])
+    assert lived == timedelta(days=90)
+    assert (key["used_at"], key["revoked_at"], key["tenant_id"]) == (None, None, None)
+    assert command("keys", "create", "--name", "x", "--scope", "admin", "--expires", "x").status
+
+
+def test_doctor_warns_before_a_key_expires(command: Command) -> None:
+    command("keys", "create", "--name", "ia", "--scope", "admin", "--expires", "15d")
+    assert "ok     validade das chaves: nenhuma vence" in command("doctor").out
+    made = command("keys", "create", "--name", "ia", "--scope", "admin", "--expires", "13d")
+    warned = command("doctor").out
+    assert f"aviso  validade das chaves: vencem em até 14 dias: {made.out.split('_')[1]}" in warned
+
+
+def test_key_is_rotated_with_an_overlap(command: Command) -> None:
+    old = command("keys", "create", "--name", "ia", "--scope", "config:read").out.split("_")[1]
+    made = command("keys", "rotate", old, "--overlap", "12h", "--reason", "todo ano")
+    first, second = json.loads(command("keys", "list", "--json").out)
+    assert (first["id"], second["id"]) == (old, made.out.split("_")[1])
+    assert (second["name"], second["scopes"]) == ("ia", ["config:read"])
+    left = datetime.fromisoformat(first["expires_at"]) - datetime.fromisoformat(
+        second["created_at"]
+    )
+    assert left == timedelta(hours=12)
+    assert command("keys", "rotate", "nobody").status == 1
+
+
+def test_master_key_is_dropped_once_nothing_needs_it(command: Command, folder: Path) -> None:
+    import_credentials(command, folder)
+    old = command("keyring", "status").lines[1].split()[0]
+    command("keyring", "add")
+    new = command("keyring", "status").lines[2].split()[0]
+    assert "ela é a atual" in command("keyring", "drop", old).err
+    command("keyring", "rotate")
+    assert "ela é a atual" in command("keyring", "drop", new).err
+    dropped = command("keyring", "drop", old, "--reason", "rotação anual")
+    assert (dropped.status, dropped.err) == (0, "")
+    assert [line.split()[0] for line in command("keyring", "status").lines[1:]] == [new]
+    assert command("keyring", "drop", old).status == 1
+    assert command("audit", "verify").status == 0
+    newest = command("audit").lines[1].split()
+    assert newest[2:] == ["master_key_dropped", "cli", "-", old, "rotação", "anual"]
+
+
+def test_master_key_of_data_stays(command: Command, folder: Path) -> None:
+    import_credentials(command, folder)
+    ring = folder / "var" / "keyring.json"
+    old = command("keyring", "status").lines[1].split()[0]
+    command("keyring", "add")
+    document = json.loads(ring.read_text("utf-8"))
+    # Rotated, and killed before a data key was wrapped again.
+    document["current"] = document["keys"][1]["id"]
+    ring.write_text(json.dumps(document), "utf-8")
+    refused = command("keyring", "drop", old)
+    assert (refused.status, refused.out) == (1, "")
+    assert "ainda protege chaves de clientes" in refused.err
+    assert len(json.loads(ring.read_text("utf-8"))["keys"]) == 2

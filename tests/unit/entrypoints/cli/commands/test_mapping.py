@@ -33,6 +33,7 @@ async def fill(folder: Path, *, pruned: bool = False) -> str:
         )
         if pruned:
             policy = RetentionPolicy(keep=1)
+            await hub.services.link_audit_trail()
             await hub.services.ports.store.prune(policy, now=first.at)
     return moment_text(first.at)
 

@@ -83,7 +83,7 @@ def audited(folder: Path) -> list[tuple[Any, ...]]:
     with sqlite3.connect(folder / "var" / "odoo-ai-config.db") as database:
         return [
             row
-            for row in database.execute("SELECT action, subject FROM audit ORDER BY rowid")
+            for row in database.execute("SELECT action, subject FROM audit ORDER BY id")
             if row[0].startswith("message_")
         ]
 

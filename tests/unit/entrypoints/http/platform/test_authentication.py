@@ -14,6 +14,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.signature import SignaturePolicy
+from odoo_ai_config.entrypoints.startup import trusted
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, serving
 
@@ -46,7 +47,7 @@ KEYED = [
 @pytest.mark.parametrize(("method", "path"), KEYED)
 async def test_nothing_is_told_without_a_good_key(web: WebHub, method: str, path: str) -> None:
     revoked = await web.new_key()
-    await web.services.revoke_api_key(revoked.split("_")[1])
+    await web.services.revoke_api_key(revoked.split("_")[1], caller=trusted("test"))
     for key in ("", "development-api-key", "oac_x", web.key[:-1] + "~", revoked, "ção"):
         answer = await web.with_key(key).ask(method, path, data=b"not json")
         assert answer.status == 401

@@ -20,6 +20,7 @@ from odoo_ai_config.domain.credentials.signing import SigningKey
 from odoo_ai_config.entrypoints.http.chatwoot import senders as chatwoot_senders
 from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.startup import trusted
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.application.messages.test_payloads import FAKE, WHATSAPP
 from tests.unit.entrypoints.http.chatwoot.test_webhook import (
@@ -129,7 +130,7 @@ async def test_good_keys_are_good_behind_an_address_that_has_failed_too_often(
     async with serving(MemoryHub(), slow) as web:
         later = web.with_key(await web.new_key())
         revoked = await web.new_key()
-        await web.services.revoke_api_key(revoked.split("_")[1])
+        await web.services.revoke_api_key(revoked.split("_")[1], caller=trusted("test"))
         assert (await web.with_key(STRANGE).get("/configs/a")).status == 401
         for key in (STRANGE, revoked, web.key[:-1] + "~", "short", ""):
             assert (await web.with_key(key).get("/configs/a")).status == 429
