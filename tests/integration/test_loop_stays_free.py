@@ -286,7 +286,6 @@ def on_mappings(size: int) -> Iterator[Attack]:
     yield Attack("POST /v1/reconcile", f'{{"known":[{faults}]}}'.encode())
     yield Attack("GET /v1/audit", query="?limit=500", reaches=True)
     yield Attack("GET /v1/audit/export", query="?limit=1000", reaches=True)
-    yield Attack("GET /v1/keys", reaches=True)
 
 
 def on_messages(size: int) -> Iterator[Attack]:
@@ -390,6 +389,19 @@ def on_addresses(size: int) -> Iterator[Attack]:
     yield Attack("POST /v1/addresses/{id}/revoke", reaches=True)
 
 
+def on_keys(size: int) -> Iterator[Attack]:
+    new = {"name": "Odoo", "scopes": ["webhook"], "tenant_id": "acme"}
+    yield Attack("POST /v1/keys", encoded(**new), reaches=True)
+    yield Attack("POST /v1/keys/{id}/rotate", encoded(overlap="7d"), reaches=True)
+    yield Attack("POST /v1/keys/{id}/revoke", reaches=True)
+    scopes = filled(size - 100, lambda _: '"admin"')
+    yield Attack("POST /v1/keys", f'{{"name":"Odoo","scopes":[{scopes}]}}'.encode())
+    for members in shapes(size).values():
+        for route in ("POST /v1/keys", "POST /v1/keys/{id}/rotate"):
+            yield Attack(route, f"{{{members}}}".encode())
+    yield Attack("GET /v1/keys", reaches=True)
+
+
 def on_pages(_size: int) -> Iterator[Attack]:
     for path in ("/", "/health", "/ready", "/metrics", "/openapi.json", "/docs", "/ui"):
         yield Attack(f"GET {path}", reaches=True)
@@ -399,7 +411,8 @@ def on_pages(_size: int) -> Iterator[Attack]:
 
 
 GROUPS: Final = (
-    *(on_documents, on_yaml, on_mappings, on_messages, on_collections, on_addresses, on_pages),
+    *(on_documents, on_yaml, on_mappings, on_messages, on_collections, on_addresses, on_keys),
+    on_pages,
 )
 
 
@@ -451,6 +464,8 @@ class WatchedServer:
         if attack.route == "POST /v1/addresses" and response.status == HTTPStatus.OK:
             told = json.loads(text)
             self.answered |= {"id": told["id"], "token": told["path"].rpartition("/")[2]}
+        if attack.route == "POST /v1/keys" and response.status == HTTPStatus.OK:
+            self.answered["id"] = json.loads(text)["id"]
         return response.status, longest
 
 

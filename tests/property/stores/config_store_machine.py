@@ -45,6 +45,7 @@ from odoo_ai_config.domain.json_types import Json
 from tests import strategies
 from tests.contract.samples import AT, fingerprint, request_record, secret, tenant_key
 from tests.contract.stores import Stores
+from tests.trail import pruned
 
 T = TypeVar("T")
 Place: TypeAlias = tuple[SealContext, Fingerprint]
@@ -423,7 +424,7 @@ class ConfigStoreMachine(RuleBasedStateMachine):
 
     @rule(policy=policies)
     def prune(self, policy: RetentionPolicy) -> None:
-        report = self.run(self.stores.config.prune(policy, now=self.now))
+        report = self.run(pruned(self.stores, policy, now=self.now))
         # The history of mappings has a machine of its own.
         assert attrs.evolve(report, mapping_revisions=0) == self.model.prune(policy, self.now)
         self.look()

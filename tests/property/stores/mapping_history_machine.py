@@ -56,6 +56,7 @@ from tests.property.stores.config_store_machine import (
     policies,
 )
 from tests.stand_ins.clock import ManualClock
+from tests.trail import pruned
 from tests.unit.application.memory_hub import ANYBODY, bound_to
 
 T = TypeVar("T")
@@ -329,7 +330,7 @@ class MappingHistoryMachine(RuleBasedStateMachine):
 
     @rule(policy=policies)
     def prune(self, policy: RetentionPolicy) -> None:
-        report = self.run(self.stores.config.prune(policy, now=self.clock.now()))
+        report = self.run(pruned(self.stores, policy, now=self.clock.now()))
         assert report.mapping_revisions == self.model.prune(policy, self.clock.now())
 
     @rule(
