@@ -173,6 +173,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "tenants.states": lambda stores: stores.tenants.states(set(Standing)),
     "tenants.contents": lambda stores: stores.tenants.contents(ACME),
     "tenants.remove_some": lambda stores: stores.tenants.remove_some(ACME),
+    "tenants.forget_number": lambda stores: stores.tenants.forget_number(ACME, "551187654321"),
     "tenants.scrub": lambda stores: stores.tenants.scrub(large=False),
     "records.page": lambda stores: stores.records.page(RecordKind.AUDIT),
     "records.find": lambda stores: stores.records.find(RecordKind.API_KEYS, [api_key("nobody")]),

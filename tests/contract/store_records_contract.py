@@ -427,3 +427,12 @@ class StoreRecordsContract(StoreContract):
         assert without_ids(await snapshot_of(stores, *written)) == without_ids(
             await snapshot_of(busy, *written)
         )
+
+    async def test_restore_leaves_nothing_of_many_records_that_were_there(
+        self, stores: Stores
+    ) -> None:
+        entries = tuple(map(audit_entry, map(str, range(PAGE_RECORDS + 2))))
+        await stores.config.commit(Changeset(audit=entries))
+        digests = await RestoreStore(stores.records, encoded, decoded)((), quiet)
+        assert digests[RecordKind.PENDING_AUDIT].count == 0
+        assert await trail(stores.audit) == []

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.channels.phone import comparable
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 from odoo_ai_config.domain.messages.inbox import Stage
@@ -382,3 +383,16 @@ class TenantStoreContract(StoreContract):
         before = await snapshot_of(stores, everything("other", "d2", "2"))
         assert await stores.tenants.scrub(large=True)
         assert await snapshot_of(stores, everything("other", "d2", "2")) == before
+
+    async def test_forgets_one_number_in_the_history(self, stores: Stores) -> None:
+        mobile, other = "5511987654321", "5511999990000"
+        first = mapping(numbers=((mobile, "boss"), (other, "shop")))
+        second = mapping(version=2, numbers=((mobile, "admin"),))
+        third = mapping(version=3, tenant="other", numbers=((mobile, "boss"),))
+        for one in (first, second, third, mapping(version=4, tenant="other")):
+            await stores.config.commit(Changeset(mappings=(one,)))
+        await stores.tenants.forget_number(ACME, comparable(mobile))
+        channel = first.mapping.key
+        kept = [await stores.channels.revision(channel, version) for version in (1, 2, 3)]
+        left = [[special.number.digits for special in one.mapping.numbers] for one in kept if one]
+        assert left == [[other], [], [mobile]]

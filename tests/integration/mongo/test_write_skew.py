@@ -32,6 +32,7 @@ from tests.contract.samples import (
 )
 from tests.contract.stores import Stores
 from tests.mongo_server import open_client, temporary_database
+from tests.trail import trail
 
 OLD, NEW = tenant_key(), tenant_key(key_id="k2")
 
@@ -131,6 +132,7 @@ async def test_value_that_a_commit_names_again_is_not_pruned(
         Changeset(revisions=(credentials(odoo=1),), secrets=(first,)),
         Changeset(revisions=(credentials(2, odoo=2),), secrets=(second,)),
     )
+    await trail(stores.audit)
     again = Changeset(revisions=(credentials(3, odoo=1),), secrets=(first,))
     _, report = await side_by_side(
         monkeypatch,

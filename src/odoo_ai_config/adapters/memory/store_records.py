@@ -52,7 +52,8 @@ _PLACES: Final[Mapping[RecordKind, Callable[[Any], Hashable]]] = {
     RecordKind.REQUESTS: lambda record: record.claim.id,
     RecordKind.AUDIT: lambda linked: linked.number,
     RecordKind.AUDIT_END: lambda _: None,
-    RecordKind.PENDING_AUDIT: lambda pending: pending.place,
+    # Equal ones may follow each other.
+    RecordKind.PENDING_AUDIT: lambda pending: id(pending.entry),
 }
 _Records: TypeAlias = dict[Any, Any]
 
@@ -62,10 +63,9 @@ class _MemoryRecordReader(RecordReader):
     _state: MemoryState
 
     async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        records = list(_records_of(self._state, kind).values())
-        first = start if isinstance(start, int) else 0
-        end = first + PAGE_RECORDS
-        return RecordPage(records[first:end], end if end < len(records) else None)
+        # What is left goes along, so that removing what was read skips nothing.
+        left = list(start) if isinstance(start, list) else _READS[kind](self._state)
+        return RecordPage(left[:PAGE_RECORDS], left[PAGE_RECORDS:] or None)
 
 
 class MemoryStoreRecords(MemoryAdapter, StoreRecords):
@@ -83,8 +83,7 @@ class MemoryStoreRecords(MemoryAdapter, StoreRecords):
     async def put(self, kind: RecordKind, records: Sequence[Record]) -> None:
         known = _records_of(self.state, kind)
         for record in records:
-            place = len(known) if kind is RecordKind.PENDING_AUDIT else _PLACES[kind](record)
-            known[place] = record
+            known[_PLACES[kind](record)] = record
         _KEEPS[kind](self.state, known)
 
     async def remove(self, kind: RecordKind, records: Sequence[Record]) -> None:
@@ -150,8 +149,7 @@ _READS: Final[Mapping[RecordKind, Callable[[MemoryState], Sequence[Record]]]] = 
         [] if state.voucher is None else [StoredEnd(state.trail_end, state.voucher)]
     ),
     RecordKind.PENDING_AUDIT: lambda state: [
-        PendingEntry(entry, place)
-        for place, entry in enumerate([*state.audit_of_revisions, *state.audit])
+        PendingEntry(entry) for entry in (*state.audit_of_revisions, *state.audit)
     ],
 }
 

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.tenant_store import TenantStore
+from odoo_ai_config.domain.channels.mapping import SpecialNumber
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
 from odoo_ai_config.domain.tenants import (
@@ -85,21 +86,25 @@ class MemoryTenantStore(MemoryAdapter, TenantStore):
             _remove(state.idempotency_records, lambda _, one: one.outcome.owner.tenant == tenant),
             _remove(state.api_keys, lambda _, one: one.tenant == tenant),
             _remove(state.addresses, lambda _, one: one.feed.owner.tenant == tenant),
-            self._forget_numbers(tenant),
+            self._forget_numbers(tenant, lambda _: True),
         )
         return any(removed)
+
+    async def forget_number(self, tenant: TenantId, number: str) -> None:
+        self._forget_numbers(tenant, lambda special: special.number.comparable == number)
 
     async def scrub(self, *, large: bool) -> bool:  # noqa: ARG002 - there are no files
         self._state.require_presence()
         return True
 
-    def _forget_numbers(self, tenant: TenantId) -> bool:
+    def _forget_numbers(self, tenant: TenantId, is_gone: Callable[[SpecialNumber], bool]) -> bool:
         forgot = False
         for history in self.state.mapping_histories.values():
             for place, revision in enumerate(history):
                 mapping = revision.mapping
-                if mapping.owner.tenant == tenant and mapping.numbers:
-                    history[place] = evolve(revision, mapping=evolve(mapping, numbers=()))
+                if mapping.owner.tenant == tenant and any(map(is_gone, mapping.numbers)):
+                    left = tuple(one for one in mapping.numbers if not is_gone(one))
+                    history[place] = evolve(revision, mapping=evolve(mapping, numbers=left))
                     forgot = True
         return forgot
 

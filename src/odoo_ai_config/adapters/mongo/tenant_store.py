@@ -108,6 +108,12 @@ class MongoTenantStore(TenantStore):
         return False
 
     @translated
+    async def forget_number(self, tenant: TenantId, number: str) -> None:
+        gone: Record = {"numbers": {"comparable": number}}
+        wanted: Record = {"owner.tenant": tenant.value, "numbers.comparable": number}
+        await self._database["mapping_revisions"].update_many(wanted, {"$pull": gone})
+
+    @translated
     async def scrub(self, *, large: bool) -> bool:  # noqa: ARG002 - the server reuses the space
         # Its files keep what was removed until the space is used again; what was sealed is
         # unreadable there.

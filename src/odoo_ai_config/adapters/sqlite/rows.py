@@ -5,7 +5,7 @@ Domain objects as rows, and rows as domain objects.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -64,14 +64,13 @@ MAPPING_COLUMNS: Final = (
 
 def mapping_row(revision: MappingRevision) -> Row:
     mapping = revision.mapping
-    numbers = [[special.number.digits, special.crew] for special in mapping.numbers]
     return (
         str(mapping.key),
         mapping.owner.tenant.value,
         mapping.owner.domain.value,
         mapping.sequence,
         mapping.fallback,
-        json.dumps(numbers, separators=(",", ":")) if numbers else "[]",
+        numbers_text(mapping.numbers),
         mapping.active,
         revision.version,
         microseconds(revision.created_at),
@@ -90,7 +89,7 @@ def mapping_revision_of(row: Row) -> MappingRevision:
         # Earlier versions accepted negative ones.
         max(0, sequence),
         bool(fallback),
-        _numbers_of(numbers),
+        numbers_of(numbers),
         bool(active),
     )
     return MappingRevision(
@@ -131,7 +130,18 @@ def _chatwoot_id_of(text: str) -> ChatwootId:
     return ChatwootId(text)
 
 
-def _numbers_of(text: str) -> tuple[SpecialNumber, ...]:
+def numbers_text(numbers: Sequence[SpecialNumber]) -> str:
+    """
+    Special numbers as a column has them.
+    """
+    texts = [[special.number.digits, special.crew] for special in numbers]
+    return json.dumps(texts, separators=(",", ":")) if texts else "[]"
+
+
+def numbers_of(text: str) -> tuple[SpecialNumber, ...]:
+    """
+    The special numbers that a column has.
+    """
     if text == "[]":
         return ()
     return tuple(SpecialNumber(PhoneNumber(digits), crew) for digits, crew in json.loads(text))

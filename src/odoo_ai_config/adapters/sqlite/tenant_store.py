@@ -22,7 +22,12 @@ from odoo_ai_config.adapters.sqlite.lookups import (
 )
 from odoo_ai_config.adapters.sqlite.message_rows import promote
 from odoo_ai_config.adapters.sqlite.row_layout import Row
-from odoo_ai_config.adapters.sqlite.rows import DOCUMENT_KEYS, TENANT_STATES
+from odoo_ai_config.adapters.sqlite.rows import (
+    DOCUMENT_KEYS,
+    TENANT_STATES,
+    numbers_of,
+    numbers_text,
+)
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
@@ -66,6 +71,11 @@ _OWN_PUSHES: Final = (
     "SELECT id FROM pushes WHERE tenant = ?1 "
     "OR collection IN (SELECT id FROM collections WHERE tenant = ?1)"
 )
+_OWN_HISTORY: Final = """tenant = ?1 AND numbers <> '[]' AND key IN (
+      SELECT key FROM mappings WHERE tenant = ?1
+      UNION SELECT key FROM mapping_revisions WHERE lost AND tenant = ?1)"""
+_NUMBERS: Final = f"SELECT numbers, key, version FROM mapping_revisions WHERE {_OWN_HISTORY}"
+_SET_NUMBERS: Final = "UPDATE mapping_revisions SET numbers = ? WHERE key = ? AND version = ?"
 # In this order: a row goes before the one that it refers to.
 _REMOVALS: Final = (
     f"""DELETE FROM revisions WHERE (document, version) IN (
@@ -80,10 +90,7 @@ _REMOVALS: Final = (
       WHERE tenant = ?1 LIMIT {_STEP})""",
     f"""DELETE FROM conversations WHERE (account, id) IN (
       SELECT account, id FROM conversations WHERE tenant = ?1 LIMIT {_STEP})""",
-    """UPDATE mapping_revisions SET numbers = '[]'
-      WHERE tenant = ?1 AND numbers <> '[]' AND key IN (
-      SELECT key FROM mappings WHERE tenant = ?1
-      UNION SELECT key FROM mapping_revisions WHERE lost AND tenant = ?1)""",
+    f"UPDATE mapping_revisions SET numbers = '[]' WHERE {_OWN_HISTORY}",
 )
 _MESSAGES: Final = (
     "DELETE FROM messages WHERE number IN "
@@ -139,6 +146,9 @@ class SqliteTenantStore(TenantStore):
         requests = await self.database.select(_REQUESTS, (tenant.value,), tuple)
         return await self.database.write(partial(_remove_requests, requests), long=True)
 
+    async def forget_number(self, tenant: TenantId, number: str) -> None:
+        await self.database.write(partial(_forget_number, tenant, number), long=True)
+
     async def scrub(self, *, large: bool) -> bool:
         return await self.database.scrub(large=large)
 
@@ -176,6 +186,16 @@ def _forgotten(
     rows = transaction.connection.execute(statement, which).fetchall()
     transaction.updates.update({(lookup, key_of(row)): None for row in rows})
     return bool(rows)
+
+
+def _forget_number(tenant: TenantId, number: str, transaction: Transaction) -> None:
+    connection = transaction.connection
+    with overwriting(connection):
+        for text, *place in connection.execute(_NUMBERS, (tenant.value,)).fetchall():
+            numbers = numbers_of(text)
+            left = [one for one in numbers if one.number.comparable != number]
+            if len(left) < len(numbers):
+                connection.execute(_SET_NUMBERS, (numbers_text(left), *place))
 
 
 def _remove_requests(rows: Sequence[Row], transaction: Transaction) -> bool:

@@ -22,6 +22,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
+from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
@@ -291,6 +292,7 @@ class ErasePerson:
     """
 
     store: ConfigStore
+    tenants: TenantStore
     conversations: ConversationStore
     search: PersonSearch
     clock: Clock
@@ -308,7 +310,7 @@ class ErasePerson:
         """
         Erase, and return what was there; with *dry_run*, only tell it.
 
-        With *numbers*, the mapping loses the person's special numbers, too. Its history has them.
+        With *numbers*, the mapping and its history lose the person's special numbers, too.
         """
         caller.require(Scope.ADMIN, tenant)
         found = await self.search.presence(person, tenant)
@@ -317,8 +319,10 @@ class ErasePerson:
         digest = await self.search.digest(person, tenant)
         while digest is not None and await self._some(person, tenant, digest, caller, request_id):
             pass
-        if numbers and found.numbers:
+        if numbers and person.kind is PersonKind.NUMBER:
             await self._without_numbers(person, tenant, digest, caller, request_id)
+            # Behind the commit: the version that it replaced is history then.
+            await self.tenants.forget_number(tenant, person.value)
         return found
 
     async def _some(

@@ -14,7 +14,7 @@ from odoo_ai_config.domain.tenants import Standing, TenantContents, TenantState
 
 class TenantStore(Protocol):
     """
-    The states of tenants, and the removal of what an erased one leaves.
+    The states of tenants, and the removal of what is erased.
 
     Every method raises `StoreUnavailableError` while the store is away.
     """
@@ -61,6 +61,14 @@ class TenantStore(Protocol):
         Its channels stay, without special numbers, and so does the history of the mapping. Its
         state and the audit trail stay as they are. Only for a tenant that is closed: otherwise
         others may write meanwhile.
+        """
+
+    @abstractmethod
+    async def forget_number(self, tenant: TenantId, number: str) -> None:
+        """
+        Remove a special number from all replaced versions of *tenant*'s mapping.
+
+        *number* is `PhoneNumber.comparable`.
         """
 
     @abstractmethod

@@ -172,6 +172,9 @@ async def test_special_numbers_go_only_if_asked(hub: MemoryHub) -> None:
     [revision] = await hub.ports.channels.mappings(ACME)
     assert [one.number.digits for one in revision.mapping.numbers] == ["5511999990000"]
     assert (revision.version, revision.author) == (2, ANYBODY.id)
+    before = await hub.ports.channels.revision(revision.mapping.key, 1)
+    assert before is not None
+    assert [one.number.digits for one in before.mapping.numbers] == ["5511999990000"]
     await hub.erase_person(ANA, ACME, caller=ANYBODY, numbers=True)
     assert (await hub.ports.channels.mappings(ACME))[0].version == 2
 

@@ -15,6 +15,7 @@ from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.messages.inbox import (
     AMENDED_REASON,
     DELETED_REASON,
+    ERASED_REASON,
     GATHERED_REASON,
     NO_REPLY_REASON,
     UNDELIVERED_REASON,
@@ -100,6 +101,10 @@ REASONS: Final[Mapping[str, Text]] = {
     ),
     ERASED_OWNER: Text(
         "O cliente do canal foi apagado", "The client that had the channel is erased"
+    ),
+    ERASED_REASON: Text(
+        "A pessoa que a escreveu foi apagada antes da resposta",
+        "The person who wrote it was erased before the answer",
     ),
     NO_ROUTE: Text("Nenhum canal mapeado a recebe", "No mapped channel takes it"),
     NO_REPLY_REASON: Text("A crew não tinha o que responder", "The crew had no answer"),
