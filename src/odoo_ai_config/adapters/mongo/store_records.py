@@ -4,11 +4,11 @@ Everything that a MongoDB database keeps, record by record.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 from bson import ObjectId
@@ -17,11 +17,11 @@ from pymongo import ASCENDING, DESCENDING, DeleteOne, InsertOne, ReplaceOne, Upd
 from odoo_ai_config.adapters.mongo.audit_log import (
     END,
     LINKED,
-    end_in,
     entry_about,
     entry_about_mapping,
     replaced_before,
 )
+from odoo_ai_config.adapters.mongo.conversations import settle_queues
 from odoo_ai_config.adapters.mongo.database import (
     SCHEMA,
     UNFINISHED,
@@ -50,36 +50,34 @@ from odoo_ai_config.adapters.mongo.records import (
 from odoo_ai_config.adapters.mongo.tenant_store import close_keys, open_keys
 from odoo_ai_config.application.ports import store_records as neutral
 from odoo_ai_config.application.ports.store_records import (
+    CLASSES,
     PAGE_BYTES,
     PAGE_RECORDS,
-    PendingEntry,
     RecordKind,
     RecordPage,
     RecordReader,
     ReplacedMapping,
-    StoredEnd,
     StoredItem,
     StoredMessage,
     StoreRecords,
     TenantKeys,
     places_of_texts,
 )
-from odoo_ai_config.domain.access import ApiKey
-from odoo_ai_config.domain.addresses import Address
-from odoo_ai_config.domain.audit import LinkedEntry, Voucher
-from odoo_ai_config.domain.changes import AuditEntry, IdempotencyRecord
 from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, CollectionName
-from odoo_ai_config.domain.conversations.state import Conversation
-from odoo_ai_config.domain.credentials.secrets import SealedSecret
-from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.tenants import TenantState
 
+# Brings what follows from some records in step with what is stored of them.
+Settle: TypeAlias = Callable[[MongoDatabase, Sequence[Any]], Awaitable[None]]
 # Instants are copied as they are stored.
 _AS_STORED: Final = timedelta(0)
 _OBJECT_ID: Final = 12
+
+
+async def _settle_nothing(_database: MongoDatabase, _records: Sequence[Any]) -> None:
+    pass
 
 
 @frozen
@@ -89,40 +87,40 @@ class _Kind:
 
     Args:
         collection: The name of the collection.
-        of: Makes the neutral record of a stored one.
+        of: Makes what is read of a stored record.
         record: The reverse.
         place: The fields that name a record.
-        order: The fields by which they are read, as an index has them; those of *place* by
-            default.
+        order: The fields by which they are read, as an index has them; those of *place* if not
+            named.
         which: What is true of all of them.
         direction: Of the reading.
+        settle: Called with those that were put or removed.
     """
 
     collection: str
-    of: Callable[[Record], Any]
-    record: Callable[[Any], Record]
+    of: Callable[[Record], Any] = dict
+    record: Callable[[Any], Record] = to_record
     place: tuple[str, ...] = ("_id",)
-    order: tuple[str, ...] = ("_id",)
+    order: tuple[str, ...] = ()
     which: Record = field(factory=dict)
     direction: int = ASCENDING
+    settle: Settle = _settle_nothing
 
     async def page(
         self, database: MongoDatabase, start: object | None, session: Session | None = None
     ) -> RecordPage:
-        wanted = dict(self.which)
+        wanted, names = dict(self.which), self.order or self.place
         if isinstance(start, tuple):
             beyond = "$gt" if self.direction == ASCENDING else "$lt"
-            first, *rest = self.order
+            first, *rest = names
+            # Where the alternatives begin in the index: they alone would not bound it.
+            wanted[first] = {f"{beyond}e" if rest else beyond: start[0]}
             if rest:
-                # Where the alternatives begin in the index: they alone would not bound it.
-                wanted[first] = {f"{beyond}e": start[0]}
                 wanted["$or"] = [
                     {first: start[0], rest[0]: {beyond: start[1]}},
                     {first: {beyond: start[0]}},
                 ]
-            else:
-                wanted[first] = {beyond: start[0]}
-        order = [(name, self.direction) for name in self.order]
+        order = [(name, self.direction) for name in names]
         cursor = database[self.collection].find(wanted, session=session).sort(order)
         cursor = cursor.limit(PAGE_RECORDS)
         found: list[Record] = []
@@ -136,49 +134,37 @@ class _Kind:
         finally:
             await cursor.close()
         more = size >= PAGE_BYTES or len(found) == PAGE_RECORDS
-        end = tuple(found[-1][name] for name in self.order) if more else None
+        end = tuple(found[-1][name] for name in names) if more else None
         return RecordPage([self.of(record) for record in found], end)
 
-    async def stored(self, database: MongoDatabase, records: Iterable[Any]) -> dict[Any, Record]:
-        """
-        The stored forms of *records*, by place.
-        """
-        places = [self.named(self.record(one)) for one in records]
-        if len(self.place) == 1:
-            wanted: Record = {"_id": {"$in": [place["_id"] for place in places]}, **self.which}
-        else:
-            wanted = {"$or": places}
-        cursor = database[self.collection].find(wanted)
-        return {_key(self.named(one)): one for one in await cursor.to_list(None)}
-
     async def find(self, database: MongoDatabase, records: Sequence[Any]) -> list[Any]:
-        stored = await self.stored(database, records)
-        found = (stored.get(_key(self.named(self.record(one)))) for one in records)
-        return [None if one is None else self.of(one) for one in found]
+        places = [self.named(self.record(one)) for one in records]
+        wanted: Record = {"$or": places}
+        if self.place == ("_id",):
+            wanted = {"_id": {"$in": [place["_id"] for place in places]}, **self.which}
+        cursor = database[self.collection].find(wanted)
+        # Some names are records themselves.
+        stored = {str(self.named(one)): self.of(one) for one in await cursor.to_list(None)}
+        return [stored.get(str(place)) for place in places]
 
     async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
         made = [self.record(one) for one in records]
         await database[self.collection].bulk_write(
             [ReplaceOne(self.named(one), one, upsert=True) for one in made], ordered=False
         )
+        await self.settle(database, records)
 
     async def remove(self, database: MongoDatabase, records: Sequence[Any]) -> None:
         await database[self.collection].bulk_write(
             [DeleteOne(self.named(self.record(one))) for one in records], ordered=False
         )
+        await self.settle(database, records)
 
     def named(self, record: Record) -> Record:
         """
         What only *record* is.
         """
         return {name: record[name] for name in self.place}
-
-
-def _key(place: Record) -> tuple[Any, ...]:
-    # The names of requests are records themselves.
-    return tuple(
-        tuple(value.values()) if isinstance(value, dict) else value for value in place.values()
-    )
 
 
 def _size(value: object) -> int:
@@ -193,20 +179,20 @@ def _size(value: object) -> int:
             return 0
 
 
-async def _following(database: MongoDatabase, kind: _Kind, name: str) -> Callable[[], ObjectId]:
+async def _numbered_behind(
+    database: MongoDatabase, kind: _Kind, name: str, records: Sequence[Any]
+) -> list[tuple[int, Any]]:
     """
-    What gives new values of the field *name* that come behind all stored ones.
+    *records* with numbers that are greater than the field *name* of all stored ones.
     """
-    found = database[kind.collection].find(dict(kind.which), [name]).sort(name, DESCENDING)
-    newest = await found.limit(1).to_list(None)
+    cursor = database[kind.collection].find(dict(kind.which), [name]).sort(name, DESCENDING)
+    newest = await cursor.limit(1).to_list(None)
     last = int.from_bytes(newest[0][name].binary) if newest else 0
+    return list(enumerate(records, last + 1))
 
-    def following() -> ObjectId:
-        nonlocal last
-        last += 1
-        return ObjectId(last.to_bytes(_OBJECT_ID))
 
-    return following
+def _object_id(number: int) -> ObjectId:
+    return ObjectId(number.to_bytes(_OBJECT_ID))
 
 
 @frozen
@@ -219,110 +205,26 @@ class _PendingAudit(_Kind):
         self, database: MongoDatabase, start: object | None, session: Session | None = None
     ) -> RecordPage:
         number, last = start if isinstance(start, tuple) else (0, None)
-        while number < len(_PENDING):
-            kind = _PENDING[number]
-            page = await kind.page(database, last, session)
-            number, last = (number + 1, None) if page.end is None else (number, page.end)
-            if page.records:
-                records: Sequence[Any] = page.records
-                found = await self._entries(database, kind, records, session)
-                end = None if number == len(_PENDING) else (number, last)
-                return RecordPage(found, end)
-        return RecordPage((), None)
-
-    async def _entries(
-        self,
-        database: MongoDatabase,
-        kind: _Kind,
-        records: Sequence[Record],
-        session: Session | None,
-    ) -> list[PendingEntry]:
-        if kind.collection == self.collection:
-            entries = [from_record(one, AuditEntry) for one in records]
-        elif kind.collection == "revisions":
-            entries = [entry_about(one) for one in records]
-        else:
+        kind = _PENDING[number]
+        page = await kind.page(database, last, session)
+        records: Sequence[Any] = page.records
+        following = (number + 1, None) if number + 1 < len(_PENDING) else None
+        end = following if page.end is None else (number, page.end)
+        if "mapping" in kind.collection:
             before = await replaced_before(database, records, session)
-            entries = [entry_about_mapping(one, before) for one in records]
-        places = ((kind, kind.named(one)) for one in records)
-        return list(map(PendingEntry, entries, places))
-
-    async def find(self, _database: MongoDatabase, records: Sequence[Any]) -> list[Any]:
-        return [None] * len(records)
+            records = [entry_about_mapping(one, before) for one in records]
+        return RecordPage(records, end)
 
     async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        following = await _following(database, self, "_id")
+        numbered = await _numbered_behind(database, self, "_id", records)
         await database[self.collection].bulk_write(
-            [InsertOne({**to_record(one.entry), "_id": following()}) for one in records]
+            [InsertOne({**to_record(one), "_id": _object_id(number)}) for number, one in numbered]
         )
 
-    async def remove(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        for one in records:
-            kind, place = one.place
-            if kind.collection == self.collection:
-                await database[self.collection].delete_one(place)
-            else:
-                await database[kind.collection].update_one(place, LINKED)
-
-
-@frozen
-class _Revisions(_Kind):
-    """
-    The versions of documents, and the newest of each beside them.
-    """
-
-    async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        await super().put(database, records)
-        await self._settle(database, records)
-
-    async def remove(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        await super().remove(database, records)
-        await self._settle(database, records)
-
-    async def _settle(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        writes: list[Any] = []
-        for name in sorted({str(revision.key) for revision in records}):
-            newest = await database[self.collection].find_one(
-                {"document": name}, sort=[("version", DESCENDING)]
-            )
-            if newest is None:
-                writes.append(DeleteOne({"_id": name}))
-            else:
-                record = {**newest, "_id": name}
-                del record["document"]
-                writes.append(ReplaceOne({"_id": name}, record, upsert=True))
-        await database["documents"].bulk_write(writes, ordered=False)
-
-
-@frozen
-class _ReplacedMappings(_Kind):
-    """
-    Revisions that a newer one replaced, with its time if the channel went to another tenant.
-    """
-
-    async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        made = [self.record(one) for one in records]
-        # The newer ones are there: they are read and written first.
-        for replaced, record in zip(records, made, strict=True):
-            if replaced.lost:
-                record["lost_at"] = await self._replaced_at(database, record, made)
-        await database[self.collection].bulk_write(
-            [ReplaceOne(self.named(one), one, upsert=True) for one in made], ordered=False
-        )
-
-    async def _replaced_at(
-        self, database: MongoDatabase, record: Record, written: Sequence[Record]
-    ) -> int:
-        channel, version = record["channel"], record["version"]
-        newer = [one for one in written if one["channel"] == channel and one["version"] > version]
-        newer += (
-            await database[self.collection]
-            .find({"channel": channel, "version": {"$gt": version}})
-            .to_list(None)
-        )
-        newer += await database["mappings"].find({"_id": channel}).to_list(None)
-        at: int = min(newer, key=lambda one: one["version"])["updated_at"]
-        return at
+    async def remove(self, database: MongoDatabase, _records: Sequence[Any]) -> None:
+        await database[self.collection].delete_many({})
+        for kind in _PENDING[1:]:
+            await database[kind.collection].update_many(kind.which, LINKED)
 
 
 @frozen
@@ -332,101 +234,75 @@ class _Messages(_Kind):
     """
 
     async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        known = await self.stored(database, records)
-        names = sorted({one.message.conversation for one in records})
-        cursor = database["conversations"].find({"_id": {"$in": names}})
-        turns = {one["_id"]: one["turns"] for one in await cursor.to_list(None)}
-        following = await _following(database, self, "arrival")
         writes, marks = [], []
-        for stored in records:
-            message = stored.message
+        # A turn only has to be behind those before: new ones have it by the time.
+        for number, stored in await _numbered_behind(database, self, "arrival", records):
             record = self.record(stored)
-            before = known.get((record["_id"],))
-            if before is None:
-                record |= {"arrival": following(), "turn": None}
-                if message.stage is not Stage.IGNORED:
-                    last = turns.get(message.conversation, 0)
-                    record["turn"] = max(last + 1, to_instant(message.received_at))
-                    turns[message.conversation] = record["turn"]
-            else:
-                record |= {"arrival": before["arrival"], "turn": before["turn"]}
-            place = {"_id": record["_id"], "conversation": record["conversation"]}
-            writes.append(ReplaceOne(place, record, upsert=True))
-            marks += [{"_id": mark, "message": record["_id"]} for mark in record["marks"]]
+            place, new = self.named(record), {"arrival": _object_id(number), "turn": number}
+            change = {name: record[name] for name in record.keys() - place.keys()}
+            writes.append(UpdateOne(place, {"$set": change, "$setOnInsert": new}, upsert=True))
+            marks += [
+                ReplaceOne({"_id": mark}, {"message": record["_id"]}, upsert=True)
+                for mark in record["marks"]
+            ]
         await database[self.collection].bulk_write(writes, ordered=False)
         if marks:
-            await database["marks"].bulk_write(
-                [ReplaceOne({"_id": mark["_id"]}, mark, upsert=True) for mark in marks],
-                ordered=False,
-            )
-        await self._settle(database, names, turns)
+            await database["marks"].bulk_write(marks, ordered=False)
+        await self.settle(database, records)
 
     async def remove(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        messages = [stored.message for stored in records]
-        marks = [mark for message in messages for mark in message.origin.marks]
+        marks = [mark for stored in records for mark in stored.message.origin.marks]
         await database["marks"].delete_many({"_id": {"$in": marks}})
-        await database[self.collection].bulk_write(
-            [
-                DeleteOne({"_id": one.id.value, "conversation": one.conversation})
-                for one in messages
-            ],
-            ordered=False,
-        )
-        names = sorted({message.conversation for message in messages})
-        cursor = database["conversations"].find({"_id": {"$in": names}})
-        turns = {one["_id"]: one["turns"] for one in await cursor.to_list(None)}
-        await self._settle(database, names, turns)
-
-    async def _settle(
-        self, database: MongoDatabase, names: Sequence[str], turns: Mapping[str, int]
-    ) -> None:
-        """
-        Make the first open message of each conversation its head.
-        """
-        cursor = database[self.collection].find(
-            {"conversation": {"$in": [*names]}, "open": True}, ["conversation", "turn", "holder"]
-        )
-        waiting: dict[str, list[Record]] = {}
-        for record in await cursor.sort("turn", ASCENDING).to_list(None):
-            waiting.setdefault(record["conversation"], []).append(record)
-        heads = [
-            UpdateOne(
-                {"_id": one["_id"], "conversation": name},
-                {"$set": {"ready": None if number else one["holder"]["tenant"]}},
-            )
-            for name, queue in waiting.items()
-            for number, one in enumerate(queue)
-        ]
-        if heads:
-            await database[self.collection].bulk_write(heads, ordered=False)
-        places = [
-            {"_id": name, "turns": turns[name], "open": len(waiting.get(name, ()))}
-            for name in names
-            if name in turns
-        ]
-        if places:
-            await database["conversations"].bulk_write(
-                [ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in places],
-                ordered=False,
-            )
-
-
-@frozen
-class _TenantStates(_Kind):
-    """
-    Where tenants stand; a closed one has no data keys, and gets none.
-    """
-
-    async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
-        await super().put(database, records)
-        for state in records:
-            settle = close_keys if state.is_closed else open_keys
-            await settle(database, state.tenant.value)
-
-    async def remove(self, database: MongoDatabase, records: Sequence[Any]) -> None:
         await super().remove(database, records)
-        for state in records:
-            await open_keys(database, state.tenant.value)
+
+
+async def _settle_documents(database: MongoDatabase, revisions: Sequence[Any]) -> None:
+    """
+    Keep the newest version of each document beside the others.
+    """
+    writes: list[Any] = []
+    for name in sorted({str(revision.key) for revision in revisions}):
+        newest = await database["revisions"].find_one(
+            {"document": name}, sort=[("version", DESCENDING)]
+        )
+        if newest is None:
+            writes.append(DeleteOne({"_id": name}))
+        else:
+            record = {**newest, "_id": name}
+            del record["document"]
+            writes.append(ReplaceOne({"_id": name}, record, upsert=True))
+    await database["documents"].bulk_write(writes, ordered=False)
+
+
+async def _settle_lost(database: MongoDatabase, replaced: Sequence[Any]) -> None:
+    """
+    Note when channels went to another tenant: the newer revisions are written first.
+    """
+    for record in [_replaced_record(one) for one in replaced if one.lost]:
+        channel, later = record["channel"], {"$gt": record["version"]}
+        newer = await database["mapping_revisions"].find_one(
+            {"channel": channel, "version": later}, sort=[("version", ASCENDING)]
+        ) or await database["mappings"].find_one({"_id": channel})
+        if newer is not None:
+            await database["mapping_revisions"].update_one(
+                {"channel": channel, "version": record["version"]},
+                {"$set": {"lost_at": newer["updated_at"]}},
+            )
+
+
+async def _settle_keys(database: MongoDatabase, states: Sequence[Any]) -> None:
+    """
+    A closed tenant has no data keys, and gets none.
+    """
+    names = [state.tenant.value for state in states]
+    stored = await database["tenant_states"].find({"_id": {"$in": names}}).to_list(None)
+    closed = {one["_id"] for one in stored if from_record(one, TenantState).is_closed}
+    for name in names:
+        await (close_keys if name in closed else open_keys)(database, name)
+
+
+async def _settle_messages(database: MongoDatabase, records: Sequence[Any]) -> None:
+    await settle_queues(database, {stored.message.conversation for stored in records})
 
 
 def _tenant_keys_record(keys: TenantKeys) -> Record:
@@ -441,7 +317,8 @@ def _tenant_keys_record(keys: TenantKeys) -> Record:
 def _replaced_record(replaced: ReplacedMapping) -> Record:
     record = mapping_record(replaced.revision)
     channel, version = record["_id"], record["version"]
-    return {**record, "_id": replaced_id(channel, version), "channel": channel}
+    lost = {"lost_at": record["updated_at"]} if replaced.lost else {}
+    return {**record, "_id": replaced_id(channel, version), "channel": channel, **lost}
 
 
 def _head_record(head: CollectionHead) -> Record:
@@ -483,31 +360,15 @@ def _message_from(record: Record) -> StoredMessage:
     return StoredMessage(message, tuple(text for text in named if text is not None))
 
 
-def _of(cls: type[Any]) -> Callable[[Record], Any]:
-    return partial(from_record, cls=cls)
+def _of(kind: RecordKind) -> Callable[[Record], Any]:
+    return partial(from_record, cls=CLASSES[kind])
 
 
-def _as_it_is(record: Record) -> Record:
-    return record
-
-
-def _end_from(record: Record) -> StoredEnd:
-    end, _ = end_in(record)
-    return StoredEnd(end, from_record(record["voucher"], Voucher))
-
-
-def _end_record(stored: StoredEnd) -> Record:
-    end = stored.end
-    return {**END, "number": end.number, "hash": end.hash, "voucher": to_record(stored.voucher)}
-
-
+_BY_DOCUMENT: Final = ("document", "version")
+_BY_CHANNEL: Final = ("channel", "version")
 _KINDS: Final[Mapping[RecordKind, _Kind]] = {
-    RecordKind.API_KEYS: _Kind(
-        "api_keys", _of(ApiKey), lambda key: {"_id": key.id, **to_record(key)}
-    ),
-    RecordKind.ADDRESSES: _Kind(
-        "addresses", _of(Address), lambda address: {"_id": address.id, **to_record(address)}
-    ),
+    RecordKind.API_KEYS: _Kind("api_keys", _of(RecordKind.API_KEYS)),
+    RecordKind.ADDRESSES: _Kind("addresses", _of(RecordKind.ADDRESSES)),
     RecordKind.TENANT_KEYS: _Kind(
         "tenant_keys",
         lambda record: TenantKeys(TenantId(record["_id"]), tuple(tenant_keys_from(record))),
@@ -515,55 +376,55 @@ _KINDS: Final[Mapping[RecordKind, _Kind]] = {
         # Those of closed tenants have none.
         which={"closed": {"$ne": True}},
     ),
-    RecordKind.TENANT_STATES: _TenantStates("tenant_states", _of(TenantState), to_record),
-    RecordKind.SECRETS: _Kind("secrets", _of(SealedSecret), secret_record),
-    RecordKind.REVISIONS: _Revisions(
+    RecordKind.TENANT_STATES: _Kind(
+        "tenant_states", _of(RecordKind.TENANT_STATES), settle=_settle_keys
+    ),
+    RecordKind.SECRETS: _Kind("secrets", _of(RecordKind.SECRETS), secret_record),
+    RecordKind.REVISIONS: _Kind(
         "revisions",
-        _of(Revision),
+        _of(RecordKind.REVISIONS),
         lambda revision: {"document": str(revision.key), **to_record(revision)},
-        ("document", "version"),
-        ("document", "version"),
+        _BY_DOCUMENT,
+        settle=_settle_documents,
     ),
-    RecordKind.MAPPINGS: _Kind("mappings", _of(MappingRevision), mapping_record),
-    RecordKind.REPLACED_MAPPINGS: _ReplacedMappings(
+    RecordKind.MAPPINGS: _Kind("mappings", _of(RecordKind.MAPPINGS), mapping_record),
+    RecordKind.REPLACED_MAPPINGS: _Kind(
         "mapping_revisions",
-        lambda record: ReplacedMapping(
-            from_record(record, MappingRevision), lost="lost_at" in record
-        ),
+        lambda one: ReplacedMapping(from_record(one, MappingRevision), lost="lost_at" in one),
         _replaced_record,
-        ("channel", "version"),
-        ("channel", "version"),
+        _BY_CHANNEL,
         direction=DESCENDING,
+        settle=_settle_lost,
     ),
-    RecordKind.COLLECTIONS: _Kind("collections", _of(CollectionHead), _head_record),
+    RecordKind.COLLECTIONS: _Kind("collections", _of(RecordKind.COLLECTIONS), _head_record),
     RecordKind.ITEMS: _Kind("items", _item_from, _item_record),
     RecordKind.CONVERSATIONS: _Kind(
         "conversation_states",
-        _of(Conversation),
+        _of(RecordKind.CONVERSATIONS),
         lambda state: {"_id": str(state.key), **to_record(state)},
     ),
     RecordKind.MESSAGES: _Messages(
         "messages",
         _message_from,
         _message_record,
+        ("_id", "conversation"),
         order=("arrival",),
         # The index by which they are read in this order begins with it.
         which={"stage": {"$in": [stage.value for stage in Stage]}},
+        settle=_settle_messages,
     ),
-    RecordKind.REQUESTS: _Kind("deliveries", _of(IdempotencyRecord), to_record),
-    RecordKind.AUDIT: _Kind("audit", _of(LinkedEntry), to_record),
-    RecordKind.AUDIT_END: _Kind("audit_end", _end_from, _end_record),
-    RecordKind.PENDING_AUDIT: _PendingAudit("pending_audit", _as_it_is, _as_it_is),
-}
-_UNLINKED: Final = partial(_Kind, of=_as_it_is, record=_as_it_is, which=UNLINKED)
-_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "revisions": ("document", "version"),
-    "mappings": ("_id",),
-    "mapping_revisions": ("channel", "version"),
+    RecordKind.REQUESTS: _Kind("deliveries", _of(RecordKind.REQUESTS)),
+    RecordKind.AUDIT: _Kind("audit", _of(RecordKind.AUDIT)),
+    RecordKind.AUDIT_END: _Kind(
+        "audit_end", _of(RecordKind.AUDIT_END), lambda stored: {**END, **to_record(stored)}
+    ),
+    RecordKind.PENDING_AUDIT: _PendingAudit("pending_audit"),
 }
 _PENDING: Final = (
-    _Kind("pending_audit", _as_it_is, _as_it_is),
-    *(_UNLINKED(name, place=place, order=place) for name, place in _NAMES.items()),
+    _Kind("pending_audit", _of(RecordKind.PENDING_AUDIT)),
+    _Kind("revisions", entry_about, place=_BY_DOCUMENT, which=UNLINKED),
+    _Kind("mappings", which=UNLINKED),
+    _Kind("mapping_revisions", place=_BY_CHANNEL, which=UNLINKED),
 )
 
 

@@ -5,14 +5,13 @@ Where tenants stand, in MongoDB, and the removal of what an erased one leaves.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Final
 
 from bson import ObjectId
-from pymongo import DeleteOne, UpdateOne
 
 from odoo_ai_config.adapters.mongo.audit_log import entry_about
+from odoo_ai_config.adapters.mongo.conversations import settle_queues
 from odoo_ai_config.adapters.mongo.database import UNLINKED, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.records import from_record, read_all, read_one, to_record
@@ -188,40 +187,11 @@ class MongoTenantStore(TenantStore):
             # A cluster finds their shards by their conversations.
             removed = {"_id": {"$in": ids}, "conversation": {"$in": names}}
             await messages.delete_many(removed, session=session)
-            await self._settle_queues(names, session)
+            await settle_queues(self._database, names, session)
             return True
 
         self._database.heads_seen = None
         return await in_transaction(self._database, remove)
-
-    async def _settle_queues(self, names: Sequence[str], session: Session) -> None:
-        """
-        Bring the queues of conversations in step with the messages that are left in them.
-        """
-        messages = self._database["messages"]
-        left: dict[str, list[Record]] = defaultdict(list)
-        cursor = messages.find(
-            {"conversation": {"$in": list(names)}},
-            ["conversation", "open", "turn", "ready", "holder.tenant"],
-            session=session,
-        )
-        for record in await cursor.to_list(None):
-            left[record["conversation"]].append(record)
-        queues: list[DeleteOne | UpdateOne] = []
-        for name in names:
-            waiting = [record for record in left[name] if record["open"]]
-            if not left[name]:
-                queues.append(DeleteOne({"_id": name}))
-                continue
-            queues.append(UpdateOne({"_id": name}, {"$set": {"open": len(waiting)}}))
-            head = min(waiting, key=lambda record: record["turn"], default=None)
-            if head is not None and head["ready"] is None:
-                await messages.update_one(
-                    {"_id": head["_id"], "conversation": name},
-                    {"$set": {"ready": head["holder"]["tenant"]}},
-                    session=session,
-                )
-        await self._database["conversations"].bulk_write(queues, session=session)
 
 
 def _places(tenant: TenantId) -> dict[str, tuple[str, Record]]:

@@ -4,15 +4,16 @@ Everything that a SQLite file keeps, record by record.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, cast
 
-from attrs import frozen
+from attrs import astuple, field, frozen
 
-from odoo_ai_config.adapters.sqlite.audit_log import END, LOGGED, end_of, entry_about
+from odoo_ai_config.adapters.sqlite.audit_log import LOGGED, entry_about
 from odoo_ai_config.adapters.sqlite.conversation_store import CONVERSATIONS
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.message_rows import (
@@ -29,6 +30,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     AUDIT,
     COLLECTION_KEYS,
     COLLECTIONS,
+    DOCUMENT_KEYS,
     IDEMPOTENCY_RECORDS,
     IS_CREDENTIAL,
     MAPPING_COLUMNS,
@@ -43,11 +45,9 @@ from odoo_ai_config.adapters.sqlite.rows import (
     optional,
 )
 from odoo_ai_config.adapters.sqlite.schema import finish_copy
-from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.store_records import (
     PAGE_BYTES,
     PAGE_RECORDS,
-    PendingEntry,
     Record,
     RecordKind,
     RecordPage,
@@ -60,191 +60,162 @@ from odoo_ai_config.application.ports.store_records import (
     TenantKeys,
     places_of_texts,
 )
-from odoo_ai_config.domain.audit import TrailEnd
-from odoo_ai_config.domain.collections import CollectionKey, CollectionName, Item, ItemState
+from odoo_ai_config.domain.audit import TrailEnd, Voucher
+from odoo_ai_config.domain.collections import Item, ItemState
 from odoo_ai_config.domain.credentials.secrets import SealedSecret
-from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.messages.inbox import ANSWER, BODY
+
+_DOCUMENT: Final = "(SELECT id FROM documents WHERE (tenant, domain, kind) = (?1, ?2, ?3))"
+_COLLECTION: Final = "(SELECT id FROM collections WHERE (tenant, name) = (?1, ?2))"
+_REMOVE_EMPTY: Final = (
+    f"DELETE FROM documents WHERE id = {_DOCUMENT} "
+    "AND NOT EXISTS (SELECT 1 FROM revisions WHERE document = id)"
+)
+_SETTLE: Final = (
+    "UPDATE documents SET (version, deleted) = (SELECT version, deleted FROM revisions "
+    f"WHERE document = id ORDER BY version DESC LIMIT 1) WHERE id = {_DOCUMENT}"
+)
+_ITEM_COLUMNS: Final = "id, version, removed_at, digest, text"
 
 
-def _places(count: int) -> str:
-    return ", ".join("?" * count)
+def _marks(names: Sequence[str]) -> str:
+    return ", ".join("?" * len(names))
 
 
-def _limited(rows: Iterable[Row], place: slice) -> tuple[list[Row], Row | None]:
+def _numbered(first: int, last: int) -> str:
     """
-    The *rows* of a page, and the *place* of the last one if others may follow.
+    These parameters.
     """
-    taken: list[Row] = []
+    return ", ".join(f"?{number}" for number in range(first, last + 1))
+
+
+def _page(rows: Iterable[Row], place: slice, of: Callable[[Row], Any]) -> RecordPage:
+    """
+    What *of* makes of *rows*; the *place* of the last one is the end if others may follow.
+    """
+    taken: list[Any] = []
     size = 0
     for row in rows:
-        taken.append(row)
+        taken.append(of(row))
         size += sum(len(value) for value in row if isinstance(value, str | bytes))
         if len(taken) == PAGE_RECORDS or size >= PAGE_BYTES:
-            return taken, row[place]
-    return taken, None
+            return RecordPage(taken, row[place])
+    return RecordPage(taken, None)
 
 
+@frozen
 class _Table:
     """
-    A table that has one row for each record.
+    A table, or a query, that has one row for each record.
 
     Args:
         name: Of the table.
-        columns: In the order of the rows. Those of the *place*, by which a record is found and
-            which an index has in this order, come first.
-        place: How many these are.
+        columns: In the order of the rows.
+        place: Those of them by which a record is found.
         of: Makes a record of a row.
         row: Makes a row of a record.
         which: A condition that rows fulfil.
+        order: By what they are read, as an index has it; by their places if not named.
         newest_first: Reads from the last place to the first.
+        finding: What finds the row at a place, which is its parameters; usually that follows.
+        putting: What writes a row, whose values are its parameters; likewise.
+        removing: What removes the row at a place; likewise.
     """
 
-    def __init__(
-        self,
-        name: str,
-        columns: str,
-        place: Sequence[str],
-        of: Callable[[Row], Any],
-        row: Callable[[Any], Row],
-        *,
-        which: str = "TRUE",
-        newest_first: bool = False,
-    ) -> None:
-        names = columns.split(", ")
-        self._positions = [names.index(column) for column in place]
-        key, marks = ", ".join(place), _places(len(place))
-        order = ", ".join(f"{column} DESC" if newest_first else column for column in place)
-        rest = [column for column in names if column not in place]
-        read = f"SELECT {key}, {columns} FROM {name} WHERE {which}"
-        ordered = f"ORDER BY {order} LIMIT {PAGE_RECORDS}"
-        self._first = f"{read} {ordered}"
-        beyond = "<" if newest_first else ">"
-        self._behind = f"{read} AND ({key}) {beyond} ({marks}) {ordered}"
-        self._find = f"{read} AND ({key}) = ({marks})"
-        self._put = (
-            f"INSERT INTO {name} ({columns}) VALUES ({_places(len(names))}) ON CONFLICT ({key}) "
-            f"DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in rest)}"
-        )
-        self._remove = f"DELETE FROM {name} WHERE ({key}) = ({marks})"
-        self._of, self._row = of, row
+    name: str
+    columns: str
+    place: Sequence[str]
+    of: Callable[[Row], Any]
+    row: Callable[[Any], Row]
+    which: str = field(default="TRUE", kw_only=True)
+    order: Sequence[str] = field(default=(), kw_only=True)
+    newest_first: bool = field(default=False, kw_only=True)
+    finding: str = field(default="", kw_only=True)
+    putting: str = field(default="", kw_only=True)
+    removing: str = field(default="", kw_only=True)
 
     def page(self, start: Row | None, connection: sqlite3.Connection) -> RecordPage:
-        width = len(self._positions)
-        rows = connection.execute(self._first if start is None else self._behind, start or ())
-        found, end = _limited(rows, slice(width))
-        return RecordPage([self._of(row[width:]) for row in found], end)
+        order = self.order or self.place
+        key, down = ", ".join(order), " DESC" if self.newest_first else ""
+        behind = f"({key}) {'<' if down else '>'} ({_marks(order)})" if start else "TRUE"
+        rows = connection.execute(
+            f"SELECT {key}, {self.columns} FROM {self.name} WHERE {self.which} AND {behind} "
+            f"ORDER BY {', '.join(f'{one}{down}' for one in order)} LIMIT {PAGE_RECORDS}",
+            start or (),
+        )
+        width = len(order)
+        return _page(rows, slice(width), lambda row: self.of(row[width:]))
 
     def find(self, records: Sequence[Any], connection: sqlite3.Connection) -> list[Any]:
-        width = len(self._positions)
-        rows = (
-            connection.execute(self._find, self._place(self._row(one))).fetchone()
-            for one in records
+        statement = self.finding or (
+            f"SELECT {self.columns} FROM {self.name} WHERE {self.which} AND {self._is_at_place}"
         )
-        return [optional(self._of, None if row is None else row[width:]) for row in rows]
+        return [
+            optional(self.of, connection.execute(statement, place).fetchone())
+            for place in self.places(records)
+        ]
 
     def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        connection.executemany(self._put, map(self._row, records))
+        names = self.columns.split(", ")
+        statement = self.putting or (
+            f"INSERT INTO {self.name} ({self.columns}) VALUES ({_marks(names)}) "
+            f"ON CONFLICT ({', '.join(self.place)}) DO UPDATE SET "
+            f"{', '.join(f'{one} = excluded.{one}' for one in names)}"
+        )
+        connection.executemany(statement, map(self.row, records))
 
     def remove(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        connection.executemany(self._remove, [self._place(self._row(one)) for one in records])
+        statement = self.removing or f"DELETE FROM {self.name} WHERE {self._is_at_place}"
+        connection.executemany(statement, self.places(records))
 
-    def _place(self, row: Row) -> Row:
-        return tuple(row[position] for position in self._positions)
+    def places(self, records: Sequence[Any]) -> list[Row]:
+        names = self.columns.split(", ")
+        positions = [names.index(column) for column in self.place]
+        rows = map(self.row, records)
+        return [tuple(row[position] for position in positions) for row in rows]
+
+    @property
+    def _is_at_place(self) -> str:
+        return f"({', '.join(self.place)}) = ({_marks(self.place)})"
 
 
 def _table(name: str, layout: RowLayout[Any], *place: str, which: str = "TRUE") -> _Table:
     return _Table(name, layout.columns, place, layout.of, layout.row, which=which)
 
 
-class _AuditEnd:
-    """
-    The row that says how far the audit trail is linked.
-    """
-
-    def page(self, _start: Row | None, connection: sqlite3.Connection) -> RecordPage:
-        return RecordPage([end for end in self.find([None], connection) if end], None)
-
-    def find(self, records: Sequence[Any], connection: sqlite3.Connection) -> list[Any]:
-        end, voucher = end_of(connection.execute(END).fetchone())
-        return [None if voucher is None else StoredEnd(end, voucher)] * len(records)
-
-    def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        for one in records:
-            self._set(connection, one.end, one.voucher.master_id, one.voucher.digest)
-
-    def remove(self, _records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        self._set(connection, TrailEnd(), None, None)
-
-    def _set(self, connection: sqlite3.Connection, end: TrailEnd, *voucher: str | None) -> None:
-        connection.execute(
-            "UPDATE audit_end SET (number, hash, master_id, digest) = (?, ?, ?, ?)",
-            (end.number, end.hash, *voucher),
-        )
-
-
-class _PendingAudit:
+@frozen
+class _PendingAudit(_Table):
     """
     Pending entries, and behind them those that are made from the change log.
     """
 
-    _ENTRIES: Final = (
+    _ENTRIES: ClassVar = (
         f"SELECT id, {PENDING_AUDIT.columns} FROM pending_audit WHERE id > ? "
         f"ORDER BY id LIMIT {PAGE_RECORDS}"
     )
-    _LINES: Final = f"{LOGGED} AND seq > ? ORDER BY seq LIMIT {PAGE_RECORDS}"
+    _LINES: ClassVar = f"{LOGGED} AND seq > ? ORDER BY seq LIMIT {PAGE_RECORDS}"
 
     def page(self, start: Row | None, connection: sqlite3.Connection) -> RecordPage:
-        table, last = start or ("pending_audit", 0)
-        if table == "pending_audit":
-            rows = connection.execute(self._ENTRIES, (last,)).fetchall()
-            found = [
-                PendingEntry(PENDING_AUDIT.of(row[1:]), ("pending_audit", "id", row[0]))
-                for row in rows
-            ]
-            if len(found) == PAGE_RECORDS:
-                return RecordPage(found, (table, rows[-1][0]))
-            if found:
-                return RecordPage(found, ("changes", -1))
-            last = -1
-        lines = connection.execute(self._LINES, (last,)).fetchall()
-        made = [
-            PendingEntry(entry_about(connection, line), ("changes", "seq", line[0]))
-            for line in lines
-        ]
-        return RecordPage(made, ("changes", lines[-1][0]) if len(lines) == PAGE_RECORDS else None)
+        is_logged, last = start or (False, 0)
+        rows = connection.execute(self._LINES if is_logged else self._ENTRIES, (last,)).fetchall()
+        if is_logged:
+            found = [entry_about(connection, row) for row in rows]
+        else:
+            found = [PENDING_AUDIT.of(row[1:]) for row in rows]
+        if len(rows) == PAGE_RECORDS:
+            return RecordPage(found, (is_logged, rows[-1][0]))
+        return RecordPage(found, None if is_logged else (True, 0))
 
-    def find(self, records: Sequence[Any], _connection: sqlite3.Connection) -> list[Any]:
-        return [None] * len(records)
-
-    def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            f"INSERT INTO pending_audit ({PENDING_AUDIT.columns}) VALUES ({PENDING_AUDIT.places})",
-            [PENDING_AUDIT.row(one.entry) for one in records],
-        )
-
-    def remove(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        for one in records:
-            table, column, place = one.place
-            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (place,))
+    def remove(self, _records: Sequence[Any], connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM pending_audit")
+        connection.execute("UPDATE audit_end SET logged = (SELECT value FROM sequence)")
 
 
-class _TenantKeys:
+@frozen
+class _TenantKeys(_Table):
     """
     The data keys of each tenant, by their order.
     """
-
-    def page(self, start: Row | None, connection: sqlite3.Connection) -> RecordPage:
-        tenants = connection.execute(
-            "SELECT DISTINCT tenant FROM tenant_keys WHERE tenant > ? "
-            f"ORDER BY tenant LIMIT {PAGE_RECORDS}",
-            start or ("",),
-        )
-        found, end = _limited(tenants, slice(1))
-        return RecordPage([self._keys_of(tenant, connection) for (tenant,) in found], end)
-
-    def find(self, records: Sequence[Any], connection: sqlite3.Connection) -> list[Any]:
-        found = [self._keys_of(one.tenant.value, connection) for one in records]
-        return [one if one.keys else None for one in found]
 
     def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
         self.remove(records, connection)
@@ -253,183 +224,63 @@ class _TenantKeys:
             [TENANT_KEYS.row(key) for one in records for key in one.keys],
         )
 
-    def remove(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            "DELETE FROM tenant_keys WHERE tenant = ?", [(one.tenant.value,) for one in records]
-        )
 
-    def _keys_of(self, tenant: str, connection: sqlite3.Connection) -> TenantKeys:
-        rows = connection.execute(
-            f"SELECT {TENANT_KEYS.columns} FROM tenant_keys WHERE tenant = ? ORDER BY id",
-            (tenant,),
-        )
-        return TenantKeys(TenantId(tenant), tuple(map(TENANT_KEYS.of, rows)))
-
-
-class _Revisions:
+@frozen
+class _Revisions(_Table):
     """
     The versions of documents, and at which one each document is.
     """
 
-    _READ: Final = (
-        f"SELECT document, version, {REVISIONS.columns} "
-        "FROM revisions JOIN (SELECT id, tenant, domain, kind FROM documents) ON document = id"
-    )
-    _OF: Final = "tenant = ? AND domain = ? AND kind = ?"
-
-    def page(self, start: Row | None, connection: sqlite3.Connection) -> RecordPage:
-        rows = connection.execute(
-            f"{self._READ} WHERE (document, version) > (?, ?) "
-            f"ORDER BY document, version LIMIT {PAGE_RECORDS}",
-            start or (0, 0),
-        )
-        found, end = _limited(rows, slice(2))
-        return RecordPage([REVISIONS.of(row[2:]) for row in found], end)
-
-    def find(self, records: Sequence[Any], connection: sqlite3.Connection) -> list[Any]:
-        statement = f"{self._READ} WHERE {self._OF} AND version = ?"
-        rows = (
-            connection.execute(statement, REVISIONS.row(one)[:4]).fetchone() for one in records
-        )
-        return [optional(REVISIONS.of, None if row is None else row[2:]) for row in rows]
-
     def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        rows = [REVISIONS.row(one) for one in records]
         connection.executemany(
             "INSERT INTO documents (tenant, domain, kind, version, deleted) "
             "VALUES (?, ?, ?, 0, 1) ON CONFLICT DO NOTHING",
-            [row[:3] for row in rows],
+            [REVISIONS.row(one)[:3] for one in records],
         )
-        columns = len(rows[0]) - 3
-        connection.executemany(
-            f"INSERT OR REPLACE INTO revisions (document, {REVISION_COLUMNS}) "
-            f"VALUES ((SELECT id FROM documents WHERE {self._OF}), {_places(columns)})",
-            rows,
-        )
-        self._settle(rows, connection)
+        super().put(records, connection)
+        self._settle(records, connection)
 
     def remove(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        rows = [REVISIONS.row(one) for one in records]
-        connection.executemany(
-            "DELETE FROM revisions "
-            f"WHERE document = (SELECT id FROM documents WHERE {self._OF}) AND version = ?",
-            [row[:4] for row in rows],
-        )
-        self._settle(rows, connection)
+        super().remove(records, connection)
+        self._settle(records, connection)
 
-    def _settle(self, rows: Sequence[Row], connection: sqlite3.Connection) -> None:
-        keys = sorted({row[:3] for row in rows})
-        connection.executemany(
-            f"DELETE FROM documents WHERE {self._OF} "
-            "AND NOT EXISTS (SELECT 1 FROM revisions WHERE document = id)",
-            keys,
-        )
-        connection.executemany(
-            "UPDATE documents SET (version, deleted) = (SELECT version, deleted FROM revisions "
-            f"WHERE document = id ORDER BY version DESC LIMIT 1) WHERE {self._OF}",
-            keys,
-        )
+    def _settle(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
+        documents = {REVISIONS.row(one)[:3] for one in records}
+        connection.executemany(_REMOVE_EMPTY, documents)
+        connection.executemany(_SETTLE, documents)
 
 
-class _Items:
+@frozen
+class _Items(_Table):
     """
     The items of collections as readers see them, those of a push that is being moved included.
     """
 
-    _OF: Final = "(SELECT id FROM collections WHERE tenant = ? AND name = ?)"
-    _COLUMNS: Final = "id, version, removed_at, digest, text"
-
-    def page(self, start: Row | None, connection: sqlite3.Connection) -> RecordPage:
-        number, last = start or (0, None)
-        while True:
-            place = connection.execute(
-                "SELECT id, tenant, name FROM collections WHERE id >= ? ORDER BY id LIMIT 1",
-                (number,),
-            ).fetchone()
-            if place is None:
-                return RecordPage((), None)
-            rows = connection.execute(
-                f"SELECT {self._COLUMNS} FROM present_items WHERE collection = ? AND id > ? "
-                f"ORDER BY id LIMIT {PAGE_RECORDS}",
-                (place[0], last or ""),
-            )
-            found, end = _limited(rows, slice(1))
-            if found:
-                following = (place[0] + 1, None) if end is None else (place[0], *end)
-                return RecordPage([self._of(place[1:], row) for row in found], following)
-            number, last = place[0] + 1, None
-
-    def find(self, records: Sequence[Any], connection: sqlite3.Connection) -> list[Any]:
-        statement = (
-            f"SELECT {self._COLUMNS} FROM present_items WHERE collection = {self._OF} AND id = ?"
-        )
-        places = [(*COLLECTION_KEYS.row(one.collection), one.state.id) for one in records]
-        return [
-            optional(partial(self._of, place[:2]), connection.execute(statement, place).fetchone())
-            for place in places
-        ]
-
-    def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            f"INSERT OR REPLACE INTO items (collection, {self._COLUMNS}) "
-            f"VALUES ({self._OF}, ?, ?, ?, ?, ?)",
-            map(self._row, records),
-        )
-
-    def remove(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            f"DELETE FROM items WHERE collection = {self._OF} AND id = ?",
-            [self._row(one)[:3] for one in records],
-        )
-
-    def _row(self, stored: StoredItem) -> Row:
-        item, at = stored.state.item, stored.removed_at
-        return (
-            *COLLECTION_KEYS.row(stored.collection),
-            stored.state.id,
-            stored.state.version,
-            None if at is None else microseconds(at),
-            "" if item is None else item.digest,
-            "" if item is None else item.text,
-        )
-
-    def _of(self, place: Row, row: Row) -> StoredItem:
-        id_, version, removed_at, digest, text = row
-        key = CollectionKey(TenantId(place[0]), CollectionName(place[1]))
-        item = None if removed_at is not None else Item(id_, text, digest)
-        return StoredItem(key, ItemState(id_, version, item), optional(time_of, removed_at))
-
-
-class _Messages:
-    """
-    Messages by their numbers, with their texts, and the head of each conversation.
-    """
-
-    _READ: Final = f"SELECT number, {MESSAGE_COLUMNS} FROM messages"
-    _TEXT: Final = (
-        f"SELECT {SECRETS.columns} FROM secrets "
-        "WHERE tenant = ? AND domain = ? AND ref = ? AND purpose = ? AND fingerprint = ?"
+    _OF_ONE: ClassVar = (
+        "SELECT tenant, name, items.id, items.version, removed_at, digest, text "
+        "FROM collections JOIN present_items AS items ON collection = ?1 "
+        f"WHERE collections.id = ?1 AND items.id > ?2 ORDER BY items.id LIMIT {PAGE_RECORDS}"
     )
 
     def page(self, start: Row | None, connection: sqlite3.Connection) -> RecordPage:
-        rows = connection.execute(
-            f"{self._READ} WHERE number > ? ORDER BY number LIMIT {PAGE_RECORDS}", start or (0,)
-        )
-        found: list[StoredMessage] = []
-        size = 0
-        for row in rows:
-            found.append(self._of(row, connection))
-            size += sum(len(text.envelope) for text in found[-1].texts)
-            if len(found) == PAGE_RECORDS or size >= PAGE_BYTES:
-                return RecordPage(found, row[:1])
-        return RecordPage(found, None)
+        first, last = start or (0, "")
+        at_least = "SELECT min(id) FROM collections WHERE id >= ?"
+        (number,) = connection.execute(at_least, (first,)).fetchone()
+        if number is None:
+            return RecordPage((), None)
+        # That of another collection begins with its first item.
+        behind = last if number == first else ""
+        rows = connection.execute(self._OF_ONE, (number, behind))
+        page = _page(rows, slice(2, 3), self.of)
+        end = (number + 1, "") if page.end is None else (number, *cast("Row", page.end))
+        return RecordPage(page.records, end)
 
-    def find(self, records: Sequence[Any], connection: sqlite3.Connection) -> list[Any]:
-        statement = f"{self._READ} WHERE id = ?"
-        rows = [
-            connection.execute(statement, (one.message.id.value,)).fetchone() for one in records
-        ]
-        return [None if row is None else self._of(row, connection) for row in rows]
+
+@frozen
+class _Messages(_Table):
+    """
+    Messages with their texts, and the head of each conversation.
+    """
 
     def put(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
         for stored in records:
@@ -442,52 +293,94 @@ class _Messages:
         self._settle(records, connection)
 
     def remove(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            "DELETE FROM messages WHERE id = ?", [(one.message.id.value,) for one in records]
-        )
+        super().remove(records, connection)
         self._remove_texts(records, connection)
         self._settle(records, connection)
 
-    def _of(self, row: Row, connection: sqlite3.Connection) -> StoredMessage:
-        message = message_of(row[1:])
-        texts: list[SealedSecret] = []
-        for context, fingerprint in places_of_texts(message):
-            place = (
-                context.tenant.value,
-                context.domain.value,
-                context.ref.value,
-                context.purpose,
-                fingerprint.value,
-            )
-            found = connection.execute(self._TEXT, place).fetchone()
-            if found is not None:
-                texts.append(SECRETS.of(found))
-        return StoredMessage(message, tuple(texts))
-
     def _remove_texts(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
         connection.executemany(
-            f"DELETE FROM secrets WHERE ref = ? AND NOT ({IS_CREDENTIAL})",
-            [(one.message.id.value,) for one in records],
+            f"DELETE FROM secrets WHERE ref = ? AND NOT ({IS_CREDENTIAL})", self.places(records)
         )
 
     def _settle(self, records: Sequence[Any], connection: sqlite3.Connection) -> None:
-        for lane in sorted({stored.message.conversation for stored in records}):
+        for lane in {stored.message.conversation for stored in records}:
             settle_lane(lane, connection)
 
 
-_Records: TypeAlias = (
-    _Table | _TenantKeys | _Revisions | _Items | _Messages | _AuditEnd | _PendingAudit
-)
-_TABLES: Final[Mapping[RecordKind, _Records]] = {
+def _text(purpose: str, fingerprint: str) -> str:
+    """
+    The columns that a text of a message has, which its *fingerprint* names.
+    """
+    return ", ".join(
+        f"(SELECT {column} FROM secrets WHERE ref = messages.id AND purpose = '{purpose}' "
+        f"AND secrets.fingerprint = {fingerprint} AND secrets.tenant = messages.tenant "
+        "AND secrets.domain = messages.domain)"
+        for column in ("key_id", "envelope")
+    )
+
+
+def _message(row: Row) -> StoredMessage:
+    message = message_of(row[:-4])
+    sealed = {BODY: row[-4:-2], ANSWER: row[-2:]}
+    texts = [
+        SealedSecret(context, fingerprint, *sealed[context.purpose])
+        for context, fingerprint in places_of_texts(message)
+        if sealed[context.purpose][0] is not None
+    ]
+    return StoredMessage(message, tuple(texts))
+
+
+def _tenant_keys(row: Row) -> TenantKeys:
+    keys = [
+        TENANT_KEYS.of((row[0], key_id, master_id, bytes.fromhex(wrapped), at))
+        for _, key_id, master_id, wrapped, at in sorted(json.loads(row[1]))
+    ]
+    return TenantKeys(keys[0].tenant, tuple(keys))
+
+
+def _item(row: Row) -> StoredItem:
+    id_, version, removed_at, digest, text = row[2:]
+    item = None if removed_at is not None else Item(id_, text, digest)
+    state = ItemState(id_, version, item)
+    return StoredItem(COLLECTION_KEYS.of(row[:2]), state, optional(time_of, removed_at))
+
+
+def _item_row(stored: StoredItem) -> Row:
+    state, item = stored.state, stored.state.item
+    content = ("", "") if item is None else (item.digest, item.text)
+    removed_at = optional(microseconds, stored.removed_at)
+    return (*COLLECTION_KEYS.row(stored.collection), state.id, state.version, removed_at, *content)
+
+
+_KINDS: Final[Mapping[RecordKind, _Table]] = {
     RecordKind.API_KEYS: _table("api_keys", API_KEYS, "id"),
     RecordKind.ADDRESSES: _table("addresses", ADDRESSES, "id"),
-    RecordKind.TENANT_KEYS: _TenantKeys(),
+    RecordKind.TENANT_KEYS: _TenantKeys(
+        "tenant_keys",
+        "tenant, (SELECT json_group_array(json_array(id, key_id, master_id, hex(wrapped), "
+        "created_at)) FROM tenant_keys AS own WHERE own.tenant = tenant_keys.tenant)",
+        ["tenant"],
+        _tenant_keys,
+        lambda one: (one.tenant.value,),
+        # One row of each tenant.
+        which="NOT EXISTS (SELECT 1 FROM tenant_keys AS own "
+        "WHERE own.tenant = tenant_keys.tenant AND own.id < tenant_keys.id)",
+    ),
     RecordKind.TENANT_STATES: _table("tenant_states", TENANT_STATES, "tenant"),
     RecordKind.SECRETS: _table(
         "secrets", SECRETS, "ref", "purpose", "fingerprint", "tenant", "domain",
         which=f"+{IS_CREDENTIAL}",
     ),
-    RecordKind.REVISIONS: _Revisions(),
+    RecordKind.REVISIONS: _Revisions(
+        "revisions JOIN (SELECT id, tenant, domain, kind FROM documents) ON document = id",
+        REVISIONS.columns,
+        [*DOCUMENT_KEYS.columns.split(", "), "version"],
+        REVISIONS.of,
+        REVISIONS.row,
+        putting=f"INSERT OR REPLACE INTO revisions (document, {REVISION_COLUMNS}) "
+        f"VALUES ({_DOCUMENT}, {_numbered(4, REVISIONS.width)})",
+        removing=f"DELETE FROM revisions WHERE document = {_DOCUMENT} AND version = ?4",
+    ),
     RecordKind.MAPPINGS: _Table(
         "mappings", MAPPING_COLUMNS, ["key"], mapping_revision_of, mapping_row
     ),
@@ -500,13 +393,50 @@ _TABLES: Final[Mapping[RecordKind, _Records]] = {
         newest_first=True,
     ),
     RecordKind.COLLECTIONS: _table("collections", COLLECTIONS, "tenant", "name"),
-    RecordKind.ITEMS: _Items(),
+    RecordKind.ITEMS: _Items(
+        "present_items",
+        f"?1, ?2, {_ITEM_COLUMNS}",
+        ["?1", "?2", "id"],
+        _item,
+        _item_row,
+        finding=f"SELECT ?1, ?2, {_ITEM_COLUMNS} FROM present_items "
+        f"WHERE collection = {_COLLECTION} AND id = ?3",
+        putting=f"INSERT OR REPLACE INTO items (collection, {_ITEM_COLUMNS}) "
+        f"VALUES ({_COLLECTION}, {_numbered(3, 7)})",
+        removing=f"DELETE FROM items WHERE collection = {_COLLECTION} AND id = ?3",
+    ),
     RecordKind.CONVERSATIONS: _table("conversations", CONVERSATIONS, "account", "id"),
-    RecordKind.MESSAGES: _Messages(),
+    RecordKind.MESSAGES: _Messages(
+        "messages",
+        f"{MESSAGE_COLUMNS}, {_text(BODY, 'body')}, {_text(ANSWER, 'answer')}",
+        ["id"],
+        _message,
+        lambda stored: (stored.message.id.value,),
+        order=["number"],
+    ),
     RecordKind.REQUESTS: _table("deliveries", IDEMPOTENCY_RECORDS, "caller", "key"),
     RecordKind.AUDIT: _table("audit", AUDIT, "id"),
-    RecordKind.AUDIT_END: _AuditEnd(),
-    RecordKind.PENDING_AUDIT: _PendingAudit(),
+    RecordKind.AUDIT_END: _Table(
+        "audit_end",
+        "one, number, hash, master_id, digest",
+        ["one"],
+        lambda row: StoredEnd(TrailEnd(*row[1:3]), Voucher(*row[3:])),
+        lambda stored: (1, *astuple(stored.end), *astuple(stored.voucher)),
+        which="master_id IS NOT NULL",
+        putting="UPDATE audit_end SET (number, hash, master_id, digest) = (?2, ?3, ?4, ?5) "
+        "WHERE one = ?1",
+        removing="UPDATE audit_end SET (number, hash, master_id, digest) = "
+        f"(0, '{TrailEnd().hash}', NULL, NULL) WHERE one = ?1",
+    ),
+    RecordKind.PENDING_AUDIT: _PendingAudit(
+        "pending_audit",
+        PENDING_AUDIT.columns,
+        ["at"],
+        PENDING_AUDIT.of,
+        PENDING_AUDIT.row,
+        putting=f"INSERT INTO pending_audit ({PENDING_AUDIT.columns}) "
+        f"VALUES ({PENDING_AUDIT.places})",
+    ),
 }  # fmt: skip
 
 
@@ -515,7 +445,7 @@ class _SqliteRecordReader(RecordReader):
     _snapshot: Snapshot
 
     async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        return await self._snapshot.read(partial(_TABLES[kind].page, cast("Row | None", start)))
+        return await self._snapshot.read(partial(_KINDS[kind].page, cast("Row | None", start)))
 
 
 @frozen(eq=False)
@@ -527,16 +457,16 @@ class SqliteStoreRecords(StoreRecords):
     database: SqliteDatabase
 
     async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        return await self.database.read(partial(_TABLES[kind].page, cast("Row | None", start)))
+        return await self.database.read(partial(_KINDS[kind].page, cast("Row | None", start)))
 
     async def find(self, kind: RecordKind, records: Sequence[Record]) -> Sequence[Record | None]:
-        return await self.database.read(partial(_TABLES[kind].find, records))
+        return await self.database.read(partial(_KINDS[kind].find, records))
 
     async def put(self, kind: RecordKind, records: Sequence[Record]) -> None:
-        await self._write(partial(_TABLES[kind].put, records))
+        await self._write(partial(_KINDS[kind].put, records))
 
     async def remove(self, kind: RecordKind, records: Sequence[Record]) -> None:
-        await self._write(partial(_TABLES[kind].remove, records))
+        await self._write(partial(_KINDS[kind].remove, records))
 
     @asynccontextmanager
     async def moment(self) -> AsyncIterator[RecordReader]:
@@ -547,7 +477,4 @@ class SqliteStoreRecords(StoreRecords):
         await self._write(finish_copy)
 
     async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
-        def run(transaction: Transaction) -> None:
-            write(transaction.connection)
-
-        await self.database.write(run, long=True)
+        await self.database.write(lambda transaction: write(transaction.connection), long=True)

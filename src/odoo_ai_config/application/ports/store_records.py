@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import enum
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
-from attrs import field, frozen
+from attrs import AttrsInstance, frozen
 
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.addresses import Address
@@ -93,19 +93,6 @@ class StoredEnd:
     voucher: Voucher
 
 
-@frozen
-class PendingEntry:
-    """
-    An entry of the audit trail that is not linked yet, whatever the store makes it from.
-
-    Args:
-        place: Where the store that it was read from has it.
-    """
-
-    entry: AuditEntry
-    place: object = field(default=None, eq=False)
-
-
 def places_of_texts(message: InboxMessage) -> list[tuple[SealContext, Fingerprint]]:
     """
     Where the sealed texts of *message* are that it names.
@@ -114,24 +101,7 @@ def places_of_texts(message: InboxMessage) -> list[tuple[SealContext, Fingerprin
     return [(context, fingerprint) for context, fingerprint in places if fingerprint is not None]
 
 
-Record: TypeAlias = (
-    ApiKey
-    | Address
-    | TenantKeys
-    | TenantState
-    | SealedSecret
-    | Revision
-    | MappingRevision
-    | ReplacedMapping
-    | CollectionHead
-    | StoredItem
-    | Conversation
-    | StoredMessage
-    | IdempotencyRecord
-    | LinkedEntry
-    | StoredEnd
-    | PendingEntry
-)
+Record: TypeAlias = AttrsInstance
 
 
 class RecordKind(enum.Enum):
@@ -157,6 +127,26 @@ class RecordKind(enum.Enum):
     PENDING_AUDIT = "pending_audit"
 
 
+# What the records of each kind are.
+CLASSES: Final[Mapping[RecordKind, type[Record]]] = {
+    RecordKind.API_KEYS: ApiKey,
+    RecordKind.ADDRESSES: Address,
+    RecordKind.TENANT_KEYS: TenantKeys,
+    RecordKind.TENANT_STATES: TenantState,
+    RecordKind.SECRETS: SealedSecret,
+    RecordKind.REVISIONS: Revision,
+    RecordKind.MAPPINGS: MappingRevision,
+    RecordKind.REPLACED_MAPPINGS: ReplacedMapping,
+    RecordKind.COLLECTIONS: CollectionHead,
+    RecordKind.ITEMS: StoredItem,
+    RecordKind.CONVERSATIONS: Conversation,
+    RecordKind.MESSAGES: StoredMessage,
+    RecordKind.REQUESTS: IdempotencyRecord,
+    RecordKind.AUDIT: LinkedEntry,
+    RecordKind.AUDIT_END: StoredEnd,
+    # Not linked yet, whatever the store makes them from. They have no places but their order.
+    RecordKind.PENDING_AUDIT: AuditEntry,
+}
 # Their order says something, and new ones come last.
 ORDERED: Final = frozenset({RecordKind.MESSAGES, RecordKind.PENDING_AUDIT})
 
@@ -184,8 +174,8 @@ class RecordReader(Protocol):
         """
         Return the records of *kind* that come behind *start*, the `end` of a page.
 
-        A page has some records unless it is the last one. Messages come in the order in which
-        they were written, and pending entries of the audit trail in one that stays the same.
+        A page may be empty. Messages come in the order in which they were written, and pending
+        entries of the audit trail in one that stays the same.
         """
 
 
@@ -203,7 +193,7 @@ class StoreRecords(RecordReader, Protocol):
         """
         Return for each of *records* the stored one that has its place; None if there is none.
 
-        Pending entries have no place by which they could be found.
+        Of any kind but pending entries.
         """
 
     @abstractmethod
@@ -215,7 +205,7 @@ class StoreRecords(RecordReader, Protocol):
     @abstractmethod
     async def remove(self, kind: RecordKind, records: Sequence[Record]) -> None:
         """
-        Remove *records*, which were read from this store.
+        Remove *records*, which were read from this store; of pending entries, all there are.
         """
 
     @abstractmethod
