@@ -29,6 +29,7 @@ from odoo_ai_config.domain.errors import (
     InvalidValueError,
 )
 from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.tenants import NotedErasure
 
 _ID: Final = re.compile(r"[A-Za-z0-9-]{12}", re.ASCII)
 _FORM: Final = re.compile(rf"([a-z]{{3}})_({_ID.pattern})_([A-Za-z0-9_-]{{43}})", re.ASCII)
@@ -329,7 +330,8 @@ class RevokeApiKey:
         Raises:
             StoreUnusableError: The list beside the store cannot be read.
         """
-        noted = await self.noted.noted()
+        found = await self.noted.noted()
+        noted = frozenset(one for one in found if NotedErasure.from_text(one) is None)
         ids = frozenset(filter(is_key_id, noted))
         revoked = {key.id for key in await self.api_keys.api_keys() if key.revoked_at is not None}
         revoked |= await self.addresses.revoked_ids()

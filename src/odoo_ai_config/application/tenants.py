@@ -33,6 +33,7 @@ from odoo_ai_config.domain.tenants import (
     Certificate,
     CertificateInvalidError,
     CertificateNotFoundError,
+    NotedErasure,
     Standing,
     TenantContents,
     TenantErasedError,
@@ -304,6 +305,43 @@ class EraseTenant:
         found = await self.tenants.states({Standing.ERASING}, limit=_PAGE)
         return [await self._finished(state.tenant) for state in found]
 
+    async def again(self, *, caller: ApiKey, restored: bool) -> Sequence[TenantId]:
+        """
+        Begin the noted erasures again that an older copy of the store undoes; return the tenants.
+
+        `go_on` finishes them. Erasures by other machines are noted here, too.
+
+        Args:
+            caller: Who asks for it.
+            restored: Whether the store is known to be an older copy.
+
+        Raises:
+            StoreUnusableError: The list beside the store cannot be read or written.
+        """
+        found = map(NotedErasure.from_text, await self.noted.noted())
+        noted = sorted((one for one in found if one is not None), key=lambda one: one.at)
+        begun = []
+        for one in noted:
+            state = await self.tenants.current(one.tenant)
+            data_keys = [key.key_id for key in await self.secrets.keys_of(one.tenant)]
+            if standing_of(state) not in CLOSED and one.is_undone(
+                state, data_keys, restored=restored
+            ):
+                wish = _wish(one.tenant, caller, self.clock, "erased before, and restored")
+                await self._begun(wish, None)
+                begun.append(one.tenant)
+        closed = [NotedErasure.of(state) async for state in self._closed()]
+        if missing := {one.text for one in closed} - {one.text for one in noted}:
+            await self.noted.note(missing)
+        return begun
+
+    async def _closed(self) -> AsyncIterator[TenantState]:
+        after = None
+        while page := await self.tenants.states(CLOSED, after=after, limit=_PAGE):
+            for state in page:
+                yield state
+            after = page[-1].tenant
+
     async def _begun(self, wish: Wish, request_id: str | None) -> None:
         tenant = wish.tenant
 
@@ -346,6 +384,8 @@ class EraseTenant:
         large: bool = False,
         on_progress: Callable[[int], None] = _unreported,
     ) -> TenantState:
+        # Before anything goes: a restored older store does not bring it back.
+        await self.noted.note([NotedErasure.of(await self._current(tenant)).text])
         await self._counted(tenant)
         steps = 0
         while await self.tenants.remove_some(tenant):

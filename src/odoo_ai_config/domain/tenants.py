@@ -21,6 +21,8 @@ from odoo_ai_config.domain.json_types import JsonObject, is_storable
 
 ALGORITHM: Final = "Ed25519"
 _FORMAT: Final = 1
+# Begins the notes of erasures, and no id.
+_NOTED: Final = "erased"
 
 
 class Standing(enum.Enum):
@@ -172,6 +174,57 @@ class TenantState:
         Whether the data keys of the tenant are destroyed with its commit.
         """
         return self.standing is Standing.ERASING and self.contents is None
+
+
+@frozen
+class NotedErasure:
+    """
+    An erasure as it is noted beside the store: an older copy of the store does not have it.
+    """
+
+    tenant: TenantId
+    at: datetime
+    data_keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, state: TenantState) -> NotedErasure:
+        """
+        The note about the erasure that *state* is of.
+        """
+        return cls(state.tenant, state.since, state.data_keys)
+
+    @property
+    def text(self) -> str:
+        """
+        The note as one word.
+        """
+        return "/".join((_NOTED, str(self.tenant), self.at.isoformat(), *self.data_keys))
+
+    @classmethod
+    def from_text(cls, text: str) -> NotedErasure | None:
+        """
+        What `text` says; None if *text* is something else.
+        """
+        noted, *parts = text.split("/")
+        try:
+            tenant, at, *data_keys = parts
+            known = cls(TenantId(tenant), datetime.fromisoformat(at), tuple(data_keys))
+        except (ValueError, InvalidValueError):
+            return None
+        return known if noted == _NOTED else None
+
+    def is_undone(
+        self, state: TenantState | None, data_keys: Iterable[str], *, restored: bool
+    ) -> bool:
+        """
+        Whether a store that has this *state* and these *data_keys* is from before the erasure.
+
+        The keys prove it. Where a tenant has none, the time tells it, but only of a *restored*
+        store: another one may have a tenant of the same name.
+        """
+        if not self.data_keys or set(data_keys).isdisjoint(self.data_keys):
+            return restored and (state is None or state.since < self.at)
+        return True
 
 
 @frozen

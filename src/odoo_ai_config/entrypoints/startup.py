@@ -124,11 +124,15 @@ async def set_up(
 
 async def settle_revocations(services: Services, *, restored: bool) -> NotedRevocations | None:
     """
-    Let revoked keys stay revoked, and note those that are; hold messages of a *restored* store.
+    Let revoked keys stay revoked and erased tenants erased, and note those that are.
+
+    The messages of a *restored* store are held.
 
     Returns:
         The revoked keys that were known before, if the store is restored.
     """
+    for tenant in await services.erase_tenant.again(caller=_STARTUP, restored=restored):
+        _log.warning("tenant_erased_again", tenant=tenant.value)
     for key in await services.revoke_api_key.again(caller=_STARTUP):
         _log.warning("key_revoked_again", key=key.id)
     for address in await services.revoke_address.again(caller=_STARTUP):

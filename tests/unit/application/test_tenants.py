@@ -5,10 +5,13 @@ Suspension, erasure and its certificate, by the use cases.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from copy import deepcopy
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 
+from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.errors import ContentionError
 from odoo_ai_config.application.messages.intake import ERASED_OWNER, NO_ROUTE
 from odoo_ai_config.application.messages.payloads import read_event
@@ -48,7 +51,7 @@ from odoo_ai_config.domain.tenants import (
     Wish,
 )
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import credentials_sync
-from tests.contract.samples import AT
+from tests.contract.samples import AT, DAY
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to, write
 from tests.unit.application.messages.deliveries import (
     ACME,
@@ -432,3 +435,70 @@ async def test_second_of_two_erasures_leaves_the_beginning_to_the_first(world: W
     late = Wish(TENANT, "somebody", AT)
     await hub.erase_tenant._begun(late, None)
     assert await hub.ports.tenants.current(TENANT) == state
+
+
+def restore(hub: MemoryHub, backup: MemoryState) -> None:
+    for attribute in fields(MemoryState):
+        setattr(hub.state, attribute.name, getattr(backup, attribute.name))
+
+
+async def erased_again(hub: MemoryHub, *, restored: bool = False) -> Sequence[TenantId]:
+    """
+    The tenants that a start erases again.
+    """
+    return await hub.erase_tenant.again(caller=ANYBODY, restored=restored)
+
+
+@pytest.mark.parametrize("restored", [False, True])
+async def test_backup_from_before_an_erasure_brings_nothing_back(
+    world: World, *, restored: bool
+) -> None:
+    hub, _ = world
+    backup = deepcopy(hub.state)
+    await erase(hub)
+    restore(hub, backup)
+    assert await erased_again(hub, restored=restored) == [TENANT]
+    assert await refused_reads(hub) == {"tenant_erased"}
+    assert await hub.ports.secrets.keys_of(TENANT) == []
+    (state,) = await hub.erase_tenant.go_on()
+    assert state.standing is Standing.ERASED
+    assert state.reason == "erased before, and restored"
+    assert "canary" not in repr(hub.state)
+    assert await erased_again(hub, restored=restored) == []
+
+
+async def test_tenant_without_data_keys_is_erased_again_where_a_backup_was_restored(
+    world: World,
+) -> None:
+    hub, _ = world
+    backup = deepcopy(hub.state)
+    assert OTHER.tenant not in backup.keys
+    await hub.erase_tenant(OTHER.tenant, caller=ANYBODY, confirmation=OTHER.tenant.value)
+    restore(hub, backup)
+    # Another store may have a tenant of this name.
+    assert await erased_again(hub) == []
+    assert await erased_again(hub, restored=True) == [OTHER.tenant]
+
+
+async def test_tenant_that_came_back_is_not_erased_again(world: World) -> None:
+    hub, _ = world
+    await erase(hub)
+    hub.clock.tick(DAY)
+    await hub.reopen_tenant(TENANT, caller=ANYBODY)
+    await sync(hub)
+    for restored in (False, True):
+        assert await erased_again(hub, restored=restored) == []
+
+
+async def test_erasure_by_another_machine_is_noted(world: World) -> None:
+    hub, _ = world
+    backup = deepcopy(hub.state)
+    await erase(hub)
+    hub.revoked_keys._ids.clear()
+    await hub.revoked_keys.note(["erased", "erased/no tenant/x", "other/acme/2026-11-30"])
+    assert await erased_again(hub) == []
+    restore(hub, backup)
+    assert await erased_again(hub) == [TENANT]
+    # They are no keys, and no damage either.
+    noted = await hub.revoke_api_key.noted_so_far()
+    assert (len(noted.ids), noted.torn) == (0, 3)

@@ -1,5 +1,5 @@
 """
-Revoked API keys and secret addresses, in a list beside the store.
+Revoked API keys and secret addresses, and erased tenants, in a list beside the store.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Protocol
 
 class RevokedKeys(Protocol):
     """
-    Ids of revoked API keys and secret addresses, kept beside the store.
+    Ids of revoked API keys and secret addresses, and notes of erasures, kept beside the store.
 
-    A restored older copy of the store does not make them valid again. Both methods raise
+    A restored older copy of the store does not bring back what they name. Both methods raise
     `StoreUnusableError` if the list cannot be written or read.
     """
 
@@ -26,5 +26,5 @@ class RevokedKeys(Protocol):
     @abstractmethod
     async def noted(self) -> frozenset[str]:
         """
-        All ids in the list.
+        All ids and notes in the list.
         """

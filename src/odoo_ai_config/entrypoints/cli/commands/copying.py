@@ -109,9 +109,9 @@ async def restore(
     """
     Restaura um backup num armazenamento novo, confere tudo e só então o libera.
 
-    Mensagens que estavam a caminho ficam paradas até que alguém decida, e o que foi revogado
-    continua revogado. A trilha de auditoria registra a restauração. Interrompido, recomeça quando
-    repetido.
+    Mensagens que estavam a caminho ficam paradas até que alguém decida, o que foi revogado
+    continua revogado, e clientes apagados depois do backup são apagados de novo. A trilha de
+    auditoria registra a restauração. Interrompido, recomeça quando repetido.
     """
     settings = _settings(flags, to)
     container = _unfinished(settings)
@@ -132,10 +132,14 @@ async def restore(
             # What it warns of is said below.
             with logging_to(folder=None, level="error", form="auto"):
                 revocations = await settle_revocations(services, restored=True)
+            erased = await services.erase_tenant.go_on()
+            await services.link_audit_trail()
             await stores.records.finish()
     _say_counts(digests)
     if revocations is not None:
         announce_revocations(settings, revocations)
+    for state in erased:
+        tell(f"O cliente {state.tenant} foi apagado depois desse backup, e de novo agora.")
     tell(f"Restaurado em {settings.store.place} o backup de {moment(reader.head.made_at)}.")
 
 

@@ -13,6 +13,7 @@ from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.session import OPERATOR, session
 from odoo_ai_config.entrypoints.library import open_hub
+from odoo_ai_config.entrypoints.startup import settle_revocations
 from tests.unit.application.messages.deliveries import payload
 from tests.unit.entrypoints.cli.conftest import Command
 
@@ -122,6 +123,44 @@ def test_backup_is_restored_with_messages_held_and_keys_revoked(
     assert AuditAction.STORE_RESTORED in asyncio.run(actions())
     assert ring not in file.read_bytes().decode(errors="replace")
     assert AS_SET.settings().store.place.endswith("var/odoo-ai-config.db")
+
+
+def test_client_that_was_erased_after_the_backup_is_erased_again(
+    busy: Command, folder: Path
+) -> None:
+    assert busy("backup", "hub.backup").status == 0
+    assert busy("tenants", "erase", "acme", "--confirm", "acme").status == 0
+
+    restored = busy("restore", "hub.backup", "--to", COPY)
+
+    assert restored.status == 0, restored.err
+    assert "O cliente acme foi apagado depois desse backup" in restored.err
+    refused = busy("show", "acme", "--type", "crews", "--store-url", COPY)
+    assert (refused.status, refused.out) == (1, "")
+    assert "apagado" in busy("tenants", "standings", "--store-url", COPY).out
+    assert busy("tenants", "certificate", "acme", "--store-url", COPY).status == 0
+    content = (folder / "copy.db").read_bytes()
+    assert "Chá".encode() not in content
+    assert b"crew.invalid" not in content
+    told = busy("audit", "--store-url", COPY).out
+    for action in ("store_restored", "erasure_begun", "tenant_erased"):
+        assert told.count(action) == 1
+
+
+def test_start_with_an_older_file_erases_again(busy: Command, folder: Path) -> None:
+    file = folder / "var" / "odoo-ai-config.db"
+    older = file.read_bytes()
+    assert busy("tenants", "erase", "acme", "--confirm", "acme").status == 0
+    file.write_bytes(older)
+
+    async def start() -> None:
+        async with session(AS_SET) as services:
+            await settle_revocations(services, restored=False)
+
+    asyncio.run(start())
+    refused = busy("show", "acme", "--type", "crews")
+    assert (refused.status, "apagado" in refused.err) == (1, True)
+    assert "acme" in busy("tenants", "standings").out
 
 
 def test_damaged_backup_or_wrong_passphrase_is_refused(busy: Command, folder: Path) -> None:
