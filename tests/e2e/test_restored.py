@@ -4,6 +4,7 @@ A store that is restored from a backup.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sqlite3
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from tests.unit.application.messages.deliveries import payload
 
 __all__ = ["mongo_uri"]
 
+ADDON_CLIENT = Path(__file__).parents[2] / "odoo_addons" / "odoo_ai_config" / "hub_client.py"
 # More than one transaction holds back.
 MESSAGES = 101
 CREWS = "default_crew: sales\ncrews: {sales: {type: http, url: 'https://crew.invalid/'}}"
@@ -139,3 +141,120 @@ async def test_restored_store_brings_back_no_revoked_key_and_sends_no_message(
         assert any("0 ID(s) revogado(s)" in line for line in hub.printed)
         assert any(line.startswith("Aviso") and "keys revoke" in line for line in hub.printed)
         assert hub.stop() == 0
+
+
+class Odoo:
+    """
+    What the add-on does: it sends events by its own client, and keeps what was acknowledged.
+    """
+
+    def __init__(self, hub: HubProcess) -> None:
+        client = import_file(ADDON_CLIENT)
+        self.client = client.HubClient(hub.url, hub.api_key)
+        self.known: dict[str, Any] = {"tenant_id": "acme", "domain": "default", "mappings": []}
+
+    def send(self, event: dict[str, Any], message_id: str) -> dict[str, Any]:
+        outcome = self.client.send(event, message_id)
+        assert outcome.accepted, outcome
+        answer: dict[str, Any] = outcome.answer
+        self.known |= {
+            name: value
+            for name, value in answer.items()
+            if name.endswith(("_version", "_digest")) and not name.startswith("mapping")
+        }
+        return answer
+
+    def credentials(self, password: str, message_id: str) -> dict[str, Any]:
+        event = {"event_type": "credentials_sync", "account_id": "acme", "token": "t"}
+        return self.send(event | {"odoo_password": password}, message_id)
+
+    def company(self, name: str, message_id: str) -> dict[str, Any]:
+        event = {"event_type": "company_metadata_sync", "account_id": "acme", "name": name}
+        return self.send(event, message_id)
+
+    def channel(self, inbox: int, message_id: str, *, deleted: bool = False) -> None:
+        address = {"chatwoot_account_id": 1, "chatwoot_inbox_id": inbox}
+        mapping = address | {"internal_account_id": "acme", "domain": "default"}
+        event = "mapping_delete" if deleted else "mapping_sync"
+        answer = self.send({"event_type": event, "mapping": mapping}, message_id)
+        others = [one for one in self.known["mappings"] if one["chatwoot_inbox_id"] != inbox]
+        acknowledged = address | {
+            "version": answer["mapping_version"],
+            "digest": answer["mapping_digest"],
+        }
+        self.known["mappings"] = others if deleted else [*others, acknowledged]
+
+    def standing(self) -> dict[str, str]:
+        """
+        What the hub says of everything that it acknowledged, and of what it should not have.
+        """
+        outcome = self.client.reconcile([self.known])
+        assert outcome.accepted, outcome
+        (entry,) = outcome.answer["entries"]
+        return {
+            **{one["config_type"]: one["status"] for one in entry["documents"]},
+            **{f"inbox {one['chatwoot_inbox_id']}": one["status"] for one in entry["mappings"]},
+            **{
+                f"inbox {one['chatwoot_inbox_id']}": "unknown"
+                for one in outcome.answer["unknown"]["mappings"]
+            },
+        }
+
+
+def import_file(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("technology", ["sqlite", "mongodb"])
+async def test_restored_backup_and_odoo_converge_by_the_addons_comparison(
+    technology: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    target = f"sqlite:///{tmp_path}/restored.db"
+    if technology == "mongodb":
+        server: str = request.getfixturevalue("mongo_uri")
+        target = urlsplit(server)._replace(path=f"/e2e_{uuid4().hex}").geturl()
+    with serving(tmp_path, "--apps", "config") as hub:
+        odoo = Odoo(hub)
+        odoo.credentials("antes", "m-1")
+        company = odoo.company("Loja", "m-2")
+        odoo.channel(7, "m-3")
+        odoo.channel(8, "m-4")
+        assert run(tmp_path, "backup", "hub.backup").returncode == 0
+        odoo.credentials("depois", "m-5")
+        odoo.channel(9, "m-6")
+        odoo.channel(8, "m-7", deleted=True)
+        assert set(odoo.standing().values()) == {"equal"}
+        known = odoo.known
+        assert hub.stop() == 0
+
+    assert run(tmp_path, "restore", "hub.backup", "--to", target).returncode == 0
+
+    with serving(
+        tmp_path, "--apps", "config", env=environment(ODOO_AI_CONFIG_STORE_URL=target)
+    ) as hub:
+        odoo = Odoo(hub)
+        odoo.known = known
+        assert odoo.standing() == {
+            "config": "equal",
+            "credentials": "missing",
+            "metadata": "equal",
+            "inbox 7": "equal",
+            "inbox 8": "unknown",
+            "inbox 9": "missing",
+        }
+        # An event from before is acknowledged as it was then, and changes nothing.
+        assert odoo.company("Loja", "m-2") == company
+        # One that was lost is news, also under the id that the lost store had recorded.
+        odoo.credentials("depois", "m-5")
+        odoo.channel(9, "m-8")
+        odoo.channel(8, "m-9", deleted=True)
+        assert set(odoo.standing().values()) == {"equal"}
+        assert hub.stop() == 0
+    flags = {"data_dir": str(tmp_path / "var"), "store_url": target}
+    async with open_hub(read_settings(environment=environment(), flags=flags)) as library:
+        assert (await library.credential("acme", "default", "t")).reveal() == "depois"
