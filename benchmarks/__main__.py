@@ -9,7 +9,17 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import collections, far, messages, mongo, over_http, routing, slow_disk, starting
+from benchmarks import (
+    collections,
+    copying,
+    far,
+    messages,
+    mongo,
+    over_http,
+    routing,
+    slow_disk,
+    starting,
+)
 from benchmarks.figures import Figure
 from benchmarks.processes import keep_off_the_servers_processor
 
@@ -33,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "import": starting.importing,
     "idle": starting.idling,
     "tenants": starting.many_tenants,
+    "copying": copying.copying,
 }
 
 

@@ -12,18 +12,17 @@ from typing import Annotated
 from attrs import evolve
 from cyclopts import Parameter
 
-from odoo_ai_config.application.copies import BackUpStore, CopyStore, Digests, RestoreStore
-from odoo_ai_config.application.errors import MasterKeyMissingError
+from odoo_ai_config.application.copies import Digests
 from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.entrypoints import copies
 from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
 from odoo_ai_config.entrypoints.cli.progress import counts_shown
 from odoo_ai_config.entrypoints.cli.refusals import CommandError
 from odoo_ai_config.entrypoints.cli.serve.serving import announce_revocations
 from odoo_ai_config.entrypoints.cli.terminal import moment, say_table, tell
-from odoo_ai_config.entrypoints.container import Container
+from odoo_ai_config.entrypoints.copies import back_up, copy_store
 from odoo_ai_config.entrypoints.logs import logging_to
 from odoo_ai_config.entrypoints.settings import Settings
-from odoo_ai_config.entrypoints.startup import opened, opened_stores, settle_revocations
 
 
 async def copy(
@@ -43,16 +42,11 @@ async def copy(
     destino. Se a origem não para de mudar, pare os servidores dela. Interrompido, continua quando
     repetido.
     """
-    old = Container(settings=_settings(flags, from_), read_only=True)
-    target = _settings(flags, to)
-    if old.location().place == target.store.place:
+    source, target = _settings(flags, from_), _target(flags, to)
+    if source.store.place == target.store.place:
         raise CommandError("A origem e o destino são o mesmo armazenamento.")
-    async with opened(old), opened_stores(_unfinished(target)) as new:
-        await new.ensure_ready()
-        with counts_shown() as show:
-            copy_store = CopyStore(old.stores().records, new.records, old.encode())
-            report = await copy_store(show, _tell_differences)
-        await new.records.finish()
+    with counts_shown() as show:
+        report = await copy_store(source, target, on_progress=show, on_pass=_tell_differences)
     _say_counts(report.digests)
     tell(
         f"Copiado e conferido: {target.store.place}. O que a origem receber a partir de agora não "
@@ -74,24 +68,12 @@ async def backup(
     O chaveiro não vai junto: guarde-o em outro lugar, pois sem ele ninguém lê as credenciais. Um
     MongoDB grande tem ferramentas próprias; veja docs/backup.md.
     """
-    container = Container(settings=flags.settings(), read_only=True)
     passphrase = _passphrase(passphrase_file)
-    async with opened_stores(container) as stores:
-        await stores.ensure_ready()
-        master_ids = await stores.secrets.master_ids()
-        with (
-            _files(),
-            container.writing_backup()(
-                file,
-                made_at=container.clock().now(),
-                master_ids=master_ids,
-                passphrase=passphrase,
-            ) as writer,
-            counts_shown() as show,
-        ):
-            digests = await BackUpStore(stores.records, container.encode())(writer.write, show)
-    _say_counts(digests)
-    tell(f"Backup em {file}. Chaves mestras de que ele precisa: {', '.join(master_ids) or '-'}")
+    with _files(), counts_shown() as show:
+        made = await back_up(flags.settings(), file, passphrase=passphrase, on_progress=show)
+    _say_counts(made.digests)
+    keys = ", ".join(made.master_ids) or "-"
+    tell(f"Backup em {file}. Chaves mestras de que ele precisa: {keys}")
 
 
 async def restore(
@@ -113,44 +95,28 @@ async def restore(
     continua revogado, e clientes apagados depois do backup são apagados de novo. A trilha de
     auditoria registra a restauração. Interrompido, recomeça quando repetido.
     """
-    settings = _settings(flags, to)
-    container = _unfinished(settings)
-    passphrase = _passphrase(passphrase_file)
-    with _files(), container.reading_backup()(file) as reader:
-        ring = container.key_ring()
-        found = ring.found()
-        missing = set(reader.head.master_ids).difference(() if found is None else found.ids)
-        if missing:
-            raise MasterKeyMissingError(*sorted(missing)).sought_in(ring.place)
-        async with opened_stores(container) as stores:
-            await stores.ensure_ready()
-            restore_store = RestoreStore(stores.records, container.encode(), container.decode())
-            with counts_shown() as show:
-                digests = await restore_store(reader.records(passphrase), show)
-            services = container.services()
-            await services.check_key_ring(make=False)
-            # What it warns of is said below.
-            with logging_to(folder=None, level="error", form="auto"):
-                revocations = await settle_revocations(services, restored=True)
-            erased = await services.erase_tenant.go_on()
-            await services.link_audit_trail()
-            await stores.records.finish()
-    _say_counts(digests)
-    if revocations is not None:
-        announce_revocations(settings, revocations)
-    for state in erased:
-        tell(f"O cliente {state.tenant} foi apagado depois desse backup, e de novo agora.")
-    tell(f"Restaurado em {settings.store.place} o backup de {moment(reader.head.made_at)}.")
+    settings, passphrase = _target(flags, to), _passphrase(passphrase_file)
+    # What a start would warn of is said below.
+    with logging_to(folder=None, level="error", form="auto"), _files(), counts_shown() as show:
+        restored = await copies.restore(settings, file, passphrase=passphrase, on_progress=show)
+    _say_counts(restored.backup.digests)
+    if restored.revocations is not None:
+        announce_revocations(settings, restored.revocations)
+    for tenant in restored.erased:
+        tell(f"O cliente {tenant} foi apagado depois desse backup, e de novo agora.")
+    made_at = moment(restored.backup.made_at)
+    tell(f"Restaurado em {settings.store.place} o backup de {made_at}.")
 
 
 def _settings(flags: StoreFlags, url: str | None) -> Settings:
     return (flags if url is None else evolve(flags, store_url=url)).settings()
 
 
-def _unfinished(settings: Settings) -> Container:
+def _target(flags: StoreFlags, url: str | None) -> Settings:
+    settings = _settings(flags, url)
     if settings.store.technology == "memory":
         raise CommandError("memory:// não guarda nada; indique sqlite:/// ou mongodb://.")
-    return Container(settings=settings, make=False, unfinished=True)
+    return settings
 
 
 def _tell_differences(count: int) -> None:
