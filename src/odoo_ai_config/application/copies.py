@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from attrs import define, frozen
@@ -17,7 +19,6 @@ from odoo_ai_config.application.ports.store_records import (
     PAGE_RECORDS,
     Record,
     RecordKind,
-    RecordReader,
     StoreRecords,
 )
 
@@ -61,13 +62,13 @@ def no_digests() -> dict[RecordKind, KindDigest]:
     return {kind: KindDigest(kind in ORDERED) for kind in RecordKind}
 
 
-async def pages_of(reader: RecordReader, kind: RecordKind) -> AsyncIterator[Sequence[Record]]:
+async def pages_of(store: StoreRecords, kind: RecordKind) -> AsyncIterator[Sequence[Record]]:
     """
     All records of *kind*, page by page.
     """
     start = None
     while True:
-        page = await reader.page(kind, start)
+        page = await store.page(kind, start)
         if page.records:
             yield page.records
         if page.end is None:
@@ -76,18 +77,18 @@ async def pages_of(reader: RecordReader, kind: RecordKind) -> AsyncIterator[Sequ
 
 
 async def digests_of(
-    reader: RecordReader,
+    store: StoreRecords,
     encode: Encode,
     what: str,
     on_progress: Report,
     kinds: Iterable[RecordKind] = RecordKind,
 ) -> Digests:
     """
-    The digests of everything of *kinds* that *reader* reads.
+    The digests of everything of *kinds* in *store*.
     """
     digests, seen = no_digests(), 0
     for kind in kinds:
-        async for records in pages_of(reader, kind):
+        async for records in pages_of(store, kind):
             for record in records:
                 digests[kind].add(encode(record))
             seen += len(records)
@@ -213,9 +214,9 @@ class BackUpStore:
         Give each record to *write*.
         """
         digests = no_digests()
-        async with self.source.moment() as reader:
+        async with self.source.moment() as store:
             for kind in RecordKind:
-                async for records in pages_of(reader, kind):
+                async for records in pages_of(store, kind):
                     for record in records:
                         encoded = self.encode(record)
                         digests[kind].add(encoded)
@@ -269,17 +270,14 @@ def _portions(
     """
     Neighbours of one kind, as many as a page has.
     """
-    of: RecordKind | None = None
-    portion: list[bytes] = []
-    size = 0
-    for kind, encoded in records:
-        if of is not None and (
-            kind is not of or len(portion) == PAGE_RECORDS or size >= PAGE_BYTES
-        ):
-            yield of, portion
-            portion, size = [], 0
-        of = kind
-        portion.append(encoded)
-        size += len(encoded)
-    if of is not None:
-        yield of, portion
+    for kind, lines in groupby(records, key=itemgetter(0)):
+        portion: list[bytes] = []
+        size = 0
+        for _, encoded in lines:
+            portion.append(encoded)
+            size += len(encoded)
+            if len(portion) == PAGE_RECORDS or size >= PAGE_BYTES:
+                yield kind, portion
+                portion, size = [], 0
+        if portion:
+            yield kind, portion

@@ -36,31 +36,18 @@ def _untold(_differences: int) -> None:
 
 
 @frozen
-class Backup:
-    """
-    What a backup has.
-
-    Args:
-        made_at: The moment that it shows, or shortly before.
-        master_ids: The fingerprints of the master keys that its sealed values need.
-    """
-
-    made_at: datetime
-    master_ids: Sequence[str]
-    digests: Digests
-
-
-@frozen
 class Restoration:
     """
     What a restore did.
 
     Args:
+        made_at: The moment that the backup shows, or shortly before.
         revocations: The list of revoked keys beside the store; None if nothing is known of it.
         erased: The tenants that were erased after the backup, and again now.
     """
 
-    backup: Backup
+    made_at: datetime
+    digests: Digests
     revocations: NotedRevocations | None
     erased: Sequence[TenantId]
 
@@ -96,9 +83,12 @@ async def back_up(
     *,
     passphrase: SecretText | None = None,
     on_progress: Report = _unreported,
-) -> Backup:
+) -> tuple[Digests, Sequence[str]]:
     """
     Write a backup of the store as it is at one moment; it may be in use.
+
+    Returns:
+        Its digests, and the fingerprints of the master keys that its sealed values need.
 
     Raises:
         OSError: *file* cannot be written, or there is one.
@@ -115,7 +105,7 @@ async def back_up(
         with writing as writer:
             back_up_store = BackUpStore(stores.records, container.encode())
             digests = await back_up_store(writer.write, on_progress)
-    return Backup(made_at, sorted(master_ids), digests)
+    return digests, sorted(master_ids)
 
 
 async def restore(
@@ -153,8 +143,8 @@ async def restore(
             erased = await services.erase_tenant.go_on()
             await services.link_audit_trail()
             await stores.records.finish()
-    backup = Backup(head.made_at, head.master_ids, digests)
-    return Restoration(backup, revocations, [state.tenant for state in erased])
+    tenants = [state.tenant for state in erased]
+    return Restoration(head.made_at, digests, revocations, tenants)
 
 
 def _unfinished(settings: Settings) -> Container:

@@ -31,7 +31,9 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 
 _FORMAT: Final = "odoo-ai-config backup 1"
 _FRAME: Final = 2**18
-_LARGEST_FRAME: Final = 2**20
+# A frame ends with a record, so it is as long as that may be; what it unpacks to is read in parts.
+_LARGEST_FRAME: Final = 2**26
+_PART: Final = 2**20
 _LARGEST_HEAD: Final = 2**16
 _LENGTH: Final = 4
 _SALT: Final = 16
@@ -75,7 +77,7 @@ class BackupWriter:
     """
 
     _file: BinaryIO
-    _head: bytes
+    _line: bytes
     _cipher: AESGCM | None
     _packer: zlib._Compress = field(factory=zlib.compressobj)
     _waiting: bytearray = field(factory=bytearray)
@@ -85,29 +87,25 @@ class BackupWriter:
         """
         Write one record. JSON has no line ends.
         """
-        self._pack(kind.value.encode() + _KIND_END + encoded + b"\n")
+        self._waiting += self._packer.compress(kind.value.encode() + _KIND_END + encoded + b"\n")
+        if len(self._waiting) >= _FRAME:
+            self._send()
 
     def finish(self) -> None:
         """
         End the file.
         """
         self._waiting += self._packer.flush()
-        self._send(0)
-        self._frame(b"", last=True)
+        self._send()
+        self._send()
 
-    def _pack(self, line: bytes) -> None:
-        self._waiting += self._packer.compress(line)
-        self._send(_FRAME - 1)
-
-    def _send(self, rest: int) -> None:
-        while len(self._waiting) > rest:
-            self._frame(bytes(self._waiting[:_FRAME]), last=False)
-            del self._waiting[:_FRAME]
-
-    def _frame(self, content: bytes, *, last: bool) -> None:
+    def _send(self) -> None:
+        content = bytes(self._waiting)
         if self._cipher is not None:
-            content = self._cipher.encrypt(_nonce(self._frames, last=last), content, self._head)
+            nonce = _nonce(self._frames, last=not content)
+            content = self._cipher.encrypt(nonce, content, self._line)
         self._file.write(len(content).to_bytes(_LENGTH) + content)
+        self._waiting.clear()
         self._frames += 1
 
 
@@ -184,7 +182,7 @@ class BackupReader:
                 content = frame
                 while content:
                     # A small frame may hold very much.
-                    rest += unpacker.decompress(content, _LARGEST_FRAME)
+                    rest += unpacker.decompress(content, _PART)
                     content = unpacker.unconsumed_tail
                     *lines, rest = rest.split(b"\n")
                     yield from lines
@@ -201,19 +199,16 @@ class BackupReader:
             content = self._file.read(size) if size <= _LARGEST_FRAME else b""
             if len(length) < _LENGTH or len(content) < size or size > _LARGEST_FRAME:
                 raise _damaged()
-            if cipher is None:
-                if not content:
-                    return
-            else:
-                last = size == _TAG
+            if cipher is not None:
                 try:
-                    content = cipher.decrypt(_nonce(number, last=last), content, self._line)
+                    nonce = _nonce(number, last=size == _TAG)
+                    content = cipher.decrypt(nonce, content, self._line)
                 except InvalidTag:
                     if number:
                         raise _damaged() from None
                     raise _unusable("não abre com esta senha, ou está danificado") from None
-                if last:
-                    return
+            if not content:
+                return
             yield content
             number += 1
 

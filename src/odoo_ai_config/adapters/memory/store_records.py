@@ -18,7 +18,6 @@ from odoo_ai_config.application.ports.store_records import (
     Record,
     RecordKind,
     RecordPage,
-    RecordReader,
     ReplacedMapping,
     StoredEnd,
     StoredItem,
@@ -52,23 +51,15 @@ class _Kind:
         return {self.place(record): record for record in self.read(state)}
 
 
-@frozen(eq=False)
-class _MemoryRecordReader(RecordReader):
-    _state: MemoryState
-
-    async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        # What is left goes along, so that removing what was read skips nothing.
-        left = list(start) if isinstance(start, list) else list(_KINDS[kind].read(self._state))
-        return RecordPage(left[:PAGE_RECORDS], left[PAGE_RECORDS:] or None)
-
-
 class MemoryStoreRecords(MemoryAdapter, StoreRecords):
     """
     Makes the records of what is kept, and what is kept of records.
     """
 
     async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        return await _MemoryRecordReader(self.state).page(kind, start)
+        # What is left goes along, so that removing what was read skips nothing.
+        left = list(start) if isinstance(start, list) else list(_KINDS[kind].read(self.state))
+        return RecordPage(left[:PAGE_RECORDS], left[PAGE_RECORDS:] or None)
 
     async def find(self, kind: RecordKind, records: Sequence[Record]) -> Sequence[Record | None]:
         known = _KINDS[kind].records(self.state)
@@ -86,8 +77,8 @@ class MemoryStoreRecords(MemoryAdapter, StoreRecords):
         _KINDS[kind].keep(self.state, list(known.values()))
 
     @asynccontextmanager
-    async def moment(self) -> AsyncIterator[RecordReader]:
-        yield _MemoryRecordReader(deepcopy(self.state))
+    async def moment(self) -> AsyncIterator[StoreRecords]:
+        yield MemoryStoreRecords(deepcopy(self.state))
 
     async def finish(self) -> None:
         self._state.require_presence()

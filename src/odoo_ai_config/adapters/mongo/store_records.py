@@ -55,7 +55,6 @@ from odoo_ai_config.application.ports.store_records import (
     PAGE_RECORDS,
     RecordKind,
     RecordPage,
-    RecordReader,
     ReplacedMapping,
     StoredItem,
     StoredMessage,
@@ -429,26 +428,17 @@ _PENDING: Final = (
 
 
 @frozen(eq=False)
-class _MongoRecordReader(RecordReader):
-    _database: MongoDatabase
-    _session: Session
-
-    @translated
-    async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        return await _KINDS[kind].page(self._database, start, self._session)
-
-
-@frozen(eq=False)
 class MongoStoreRecords(StoreRecords):
     """
     Reads and replaces the records of each collection, and those that are derived from them.
     """
 
     _database: MongoDatabase
+    _session: Session | None = None
 
     @translated
     async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        return await _KINDS[kind].page(self._database, start)
+        return await _KINDS[kind].page(self._database, start, self._session)
 
     @translated
     async def find(
@@ -465,10 +455,10 @@ class MongoStoreRecords(StoreRecords):
         await _KINDS[kind].remove(self._database, records)
 
     @asynccontextmanager
-    async def moment(self) -> AsyncIterator[RecordReader]:
+    async def moment(self) -> AsyncIterator[StoreRecords]:
         session: Session = await settled(self._database.client.start_session(snapshot=True))
         try:
-            yield _MongoRecordReader(self._database, session)
+            yield MongoStoreRecords(self._database, session)
         finally:
             await within(None, session.end_session)
 

@@ -51,7 +51,6 @@ from odoo_ai_config.application.ports.store_records import (
     Record,
     RecordKind,
     RecordPage,
-    RecordReader,
     ReplacedMapping,
     StoredEnd,
     StoredItem,
@@ -441,23 +440,17 @@ _KINDS: Final[Mapping[RecordKind, _Table]] = {
 
 
 @frozen(eq=False)
-class _SqliteRecordReader(RecordReader):
-    _snapshot: Snapshot
-
-    async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        return await self._snapshot.read(partial(_KINDS[kind].page, cast("Row | None", start)))
-
-
-@frozen(eq=False)
 class SqliteStoreRecords(StoreRecords):
     """
     Reads rows with what belongs to them, and replaces them.
     """
 
     database: SqliteDatabase
+    snapshot: Snapshot | None = None
 
     async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
-        return await self.database.read(partial(_KINDS[kind].page, cast("Row | None", start)))
+        source = self.snapshot or self.database
+        return await source.read(partial(_KINDS[kind].page, cast("Row | None", start)))
 
     async def find(self, kind: RecordKind, records: Sequence[Record]) -> Sequence[Record | None]:
         return await self.database.read(partial(_KINDS[kind].find, records))
@@ -469,9 +462,9 @@ class SqliteStoreRecords(StoreRecords):
         await self._write(partial(_KINDS[kind].remove, records))
 
     @asynccontextmanager
-    async def moment(self) -> AsyncIterator[RecordReader]:
+    async def moment(self) -> AsyncIterator[StoreRecords]:
         async with self.database.snapshot() as snapshot:
-            yield _SqliteRecordReader(snapshot)
+            yield SqliteStoreRecords(self.database, snapshot)
 
     async def finish(self) -> None:
         await self._write(finish_copy)

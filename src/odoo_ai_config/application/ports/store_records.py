@@ -164,9 +164,13 @@ class RecordPage:
     end: object | None
 
 
-class RecordReader(Protocol):
+class StoreRecords(Protocol):
     """
-    Reads the records of a store in its own order, which does not change.
+    Reads and replaces the records of a store, whatever its layout, each kind in its own order.
+
+    What a store derives from its records (the newest revision of a document, the head of a
+    conversation) follows from them. Nobody else may write to a store whose records are replaced.
+    Instants are those that are stored, also where a store compares them with a clock of its own.
     """
 
     @abstractmethod
@@ -177,16 +181,6 @@ class RecordReader(Protocol):
         A page may be empty. Messages come in the order in which they were written, and pending
         entries of the audit trail in one that stays the same.
         """
-
-
-class StoreRecords(RecordReader, Protocol):
-    """
-    Reads and replaces the records of a store, whatever its layout.
-
-    What a store derives from its records (the newest revision of a document, the head of a
-    conversation) follows from them. Nobody else may write to a store whose records are replaced.
-    Instants are those that are stored, also where a store compares them with a clock of its own.
-    """
 
     @abstractmethod
     async def find(self, kind: RecordKind, records: Sequence[Record]) -> Sequence[Record | None]:
@@ -209,9 +203,9 @@ class StoreRecords(RecordReader, Protocol):
         """
 
     @abstractmethod
-    def moment(self) -> AbstractAsyncContextManager[RecordReader]:
+    def moment(self) -> AbstractAsyncContextManager[StoreRecords]:
         """
-        A reader of all records as they are at one moment, while others write.
+        The records as they are at one moment, to be read page by page while others write.
 
         Raises:
             StoreUnavailableError: The store cannot show one moment for that long.

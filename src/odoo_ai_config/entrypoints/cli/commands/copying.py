@@ -70,10 +70,11 @@ async def backup(
     """
     passphrase = _passphrase(passphrase_file)
     with _files(), counts_shown() as show:
-        made = await back_up(flags.settings(), file, passphrase=passphrase, on_progress=show)
-    _say_counts(made.digests)
-    keys = ", ".join(made.master_ids) or "-"
-    tell(f"Backup em {file}. Chaves mestras de que ele precisa: {keys}")
+        digests, keys = await back_up(
+            flags.settings(), file, passphrase=passphrase, on_progress=show
+        )
+    _say_counts(digests)
+    tell(f"Backup em {file}. Chaves mestras de que ele precisa: {', '.join(keys) or '-'}")
 
 
 async def restore(
@@ -99,13 +100,12 @@ async def restore(
     # What a start would warn of is said below.
     with logging_to(folder=None, level="error", form="auto"), _files(), counts_shown() as show:
         restored = await copies.restore(settings, file, passphrase=passphrase, on_progress=show)
-    _say_counts(restored.backup.digests)
+    _say_counts(restored.digests)
     if restored.revocations is not None:
         announce_revocations(settings, restored.revocations)
     for tenant in restored.erased:
         tell(f"O cliente {tenant} foi apagado depois desse backup, e de novo agora.")
-    made_at = moment(restored.backup.made_at)
-    tell(f"Restaurado em {settings.store.place} o backup de {made_at}.")
+    tell(f"Restaurado em {settings.store.place} o backup de {moment(restored.made_at)}.")
 
 
 def _settings(flags: StoreFlags, url: str | None) -> Settings:

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from attrs import asdict, frozen
 from cyclopts import Parameter
 
 from odoo_ai_config.application.errors import InvalidKeyRingError
@@ -21,18 +20,8 @@ _THERE = "existe"
 _ABSENT = "não existe"
 
 
-@frozen
-class Place:
-    """
-    Something that a command uses, and where it is.
-
-    Args:
-        state: Whether it is there, as far as a look at the file system tells.
-    """
-
-    what: str
-    place: str
-    state: str = ""
+# What a command uses, where it is, and whether it is there as far as the file system tells.
+Place: TypeAlias = tuple[str, str, str]
 
 
 def where(
@@ -47,15 +36,16 @@ def where(
     """
     places = [*_stored(flags.settings()), *_sources(flags)]
     if json:
-        say_json([asdict(place) for place in places])
+        names = ("what", "place", "state")
+        say_json([dict(zip(names, place, strict=True)) for place in places])
         return
-    say_table(("O QUÊ", "ONDE", "ESTADO"), [(one.what, one.place, one.state) for one in places])
+    say_table(("O QUÊ", "ONDE", "ESTADO"), places)
 
 
 def _stored(settings: Settings) -> Iterator[Place]:
     location = settings.store
     state = _state(location.path) if location.technology == "sqlite" else ""
-    yield Place("armazenamento", location.place, state)
+    yield "armazenamento", location.place, state
     yield _file("pasta de dados", settings.data_dir)
     yield _ring(settings)
     if location.url is not None:
@@ -72,8 +62,8 @@ def _ring(settings: Settings) -> Place:
         current = source.status().ring.current_id
     except InvalidKeyRingError:
         there = Path(source.place).exists()
-        return Place("chaveiro", source.place, "não pode ser usado" if there else _ABSENT)
-    return Place("chaveiro", source.place, f"chave atual {current}")
+        return "chaveiro", source.place, "não pode ser usado" if there else _ABSENT
+    return "chaveiro", source.place, f"chave atual {current}"
 
 
 def _sources(flags: ServerFlags) -> Iterator[Place]:
@@ -82,11 +72,11 @@ def _sources(flags: ServerFlags) -> Iterator[Place]:
     yield _file(".env", Path(".env"))
     for state in flags.sources().states():
         if state.source is not Source.DEFAULT:
-            yield Place("configuração", state.variable, state.source.value)
+            yield "configuração", state.variable, state.source.value
 
 
 def _file(what: str, path: Path) -> Place:
-    return Place(what, str(path.absolute()), _state(path))
+    return what, str(path.absolute()), _state(path)
 
 
 def _state(path: Path) -> str:
