@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
-from attrs import define, evolve
+from attrs import define, evolve, frozen
 
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.memory.store_records import MemoryStoreRecords
 from odoo_ai_config.adapters.plain_records import decoded, encoded
-from odoo_ai_config.application.copies import BackUpStore, CopyReport, CopyStore, RestoreStore
+from odoo_ai_config.application.copies import BackUpStore, CopyStore, Digests, RestoreStore
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.application.ports.store_records import (
     PAGE_RECORDS,
@@ -128,8 +128,21 @@ def quiet(_what: str, _done: int) -> None: ...
 def unheard(_count: int) -> None: ...
 
 
-async def copied(source: Stores, target: Stores) -> CopyReport:
-    return await CopyStore(source.records, target.records, encoded)(quiet, unheard)
+@frozen
+class Copied:
+    """
+    What a copy did: the number of records that it wrote or removed, and the digests of all.
+    """
+
+    changed: int
+    digests: Digests
+
+
+async def copied(source: Stores, target: Stores) -> Copied:
+    passes: list[int] = []
+    copy = CopyStore(source.records, target.records, encoded)
+    digests = await copy(quiet, passes.append)
+    return Copied(sum(passes), digests)
 
 
 def changesets() -> list[Changeset]:

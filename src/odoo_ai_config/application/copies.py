@@ -96,20 +96,6 @@ async def digests_of(
     return digests
 
 
-@frozen
-class CopyReport:
-    """
-    What a copy did.
-
-    Args:
-        changed: How many records were written or removed.
-        digests: Of everything that both stores have.
-    """
-
-    changed: int
-    digests: Digests
-
-
 @frozen(eq=False)
 class CopyStore:
     """
@@ -125,20 +111,21 @@ class CopyStore:
     target: StoreRecords
     encode: Encode
 
-    async def __call__(self, on_progress: Report, on_pass: Callable[[int], None]) -> CopyReport:
+    async def __call__(self, on_progress: Report, on_pass: Callable[[int], None]) -> Digests:
         """
         Copy everything, and call *on_pass* after each pass with the number of differences.
+
+        Returns:
+            The digests of what both have.
         """
-        changed = 0
         while True:
             differences = await self._pass(on_progress)
-            changed += differences
             on_pass(differences)
             if differences:
                 continue
             copied = await digests_of(self.target, self.encode, "conferindo", on_progress)
             if copied == await digests_of(self.source, self.encode, "conferindo", on_progress):
-                return CopyReport(changed, copied)
+                return copied
 
     async def _pass(self, on_progress: Report) -> int:
         # Removed first, and in reverse: what refers to a record goes before it, and what must be

@@ -12,7 +12,6 @@ from attrs import frozen
 
 from odoo_ai_config.application.copies import (
     BackUpStore,
-    CopyReport,
     CopyStore,
     Digests,
     Report,
@@ -58,12 +57,12 @@ async def copy_store(
     *,
     on_progress: Report = _unreported,
     on_pass: Callable[[int], None] = _untold,
-) -> CopyReport:
+) -> Digests:
     """
     Copy the store of *source*, which may be in use, to that of *target*, which is new.
 
     An interrupted copy goes on when it is repeated. *on_pass* takes the number of differences
-    that each pass found.
+    that each pass found. The digests are those of what both have.
 
     Raises:
         StoreUnusableError: One of them cannot be used, or the target has other data.
@@ -72,9 +71,9 @@ async def copy_store(
     async with opened(old), opened_stores(_unfinished(target)) as new:
         await new.ensure_ready()
         copy = CopyStore(old.stores().records, new.records, old.encode())
-        report = await copy(on_progress, on_pass)
+        digests = await copy(on_progress, on_pass)
         await new.records.finish()
-    return report
+    return digests
 
 
 async def back_up(

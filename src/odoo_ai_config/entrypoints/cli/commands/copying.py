@@ -46,8 +46,8 @@ async def copy(
     if source.store.place == target.store.place:
         raise CommandError("A origem e o destino são o mesmo armazenamento.")
     with counts_shown() as show:
-        report = await copy_store(source, target, on_progress=show, on_pass=_tell_differences)
-    _say_counts(report.digests)
+        digests = await copy_store(source, target, on_progress=show, on_pass=_tell_differences)
+    _say_counts(digests)
     tell(
         f"Copiado e conferido: {target.store.place}. O que a origem receber a partir de agora não "
         "está na cópia."
