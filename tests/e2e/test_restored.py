@@ -120,8 +120,13 @@ async def test_restored_store_brings_back_no_revoked_key_and_sends_no_message(
         assert await status_with(hub, hub.api_key) == 200
         held = told(tmp_path, env, "messages", "list", "--stage", "dead", "--limit", "200")
         assert [message["reason"] for message in held] == ["restored"] * MESSAGES
-        entries = told(tmp_path, env, "audit")
-        assert [(entry["action"], entry["actor"]) for entry in entries[:2]] == [
+        # The start also makes what Chatwoot needs.
+        entries = [
+            (entry["action"], entry["actor"])
+            for entry in told(tmp_path, env, "audit")
+            if entry["action"] != "document_changed"
+        ]
+        assert entries[:2] == [
             ("store_restored", "startup"),
             ("key_revoked", "startup"),
         ]

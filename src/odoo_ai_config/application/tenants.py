@@ -309,19 +309,18 @@ class EraseTenant:
         """
         Begin the noted erasures again that an older copy of the store undoes; return the tenants.
 
-        `go_on` finishes them. Erasures by other machines are noted here, too.
+        `go_on` finishes them.
 
         Args:
             caller: Who asks for it.
             restored: Whether the store is known to be an older copy.
 
         Raises:
-            StoreUnusableError: The list beside the store cannot be read or written.
+            StoreUnusableError: The list beside the store cannot be read.
         """
-        found = map(NotedErasure.from_text, await self.noted.noted())
-        noted = sorted((one for one in found if one is not None), key=lambda one: one.at)
         begun = []
-        for one in noted:
+        found = map(NotedErasure.from_text, sorted(await self.noted.noted()))
+        for one in (one for one in found if one is not None):
             state = await self.tenants.current(one.tenant)
             data_keys = [key.key_id for key in await self.secrets.keys_of(one.tenant)]
             if standing_of(state) not in CLOSED and one.is_undone(
@@ -330,17 +329,21 @@ class EraseTenant:
                 wish = _wish(one.tenant, caller, self.clock, "erased before, and restored")
                 await self._begun(wish, None)
                 begun.append(one.tenant)
-        closed = [NotedErasure.of(state) async for state in self._closed()]
-        if missing := {one.text for one in closed} - {one.text for one in noted}:
-            await self.noted.note(missing)
         return begun
 
-    async def _closed(self) -> AsyncIterator[TenantState]:
-        after = None
+    async def note_all(self) -> None:
+        """
+        Note the erasures by other machines, too.
+
+        Raises:
+            StoreUnusableError: The list beside the store cannot be read or written.
+        """
+        after, notes = None, set[str]()
         while page := await self.tenants.states(CLOSED, after=after, limit=_PAGE):
-            for state in page:
-                yield state
+            notes |= {NotedErasure.of(state).text for state in page}
             after = page[-1].tenant
+        if missing := notes - await self.noted.noted():
+            await self.noted.note(missing)
 
     async def _begun(self, wish: Wish, request_id: str | None) -> None:
         tenant = wish.tenant

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,11 @@ import structlog
 from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import documents_of, stored_accounts
-from odoo_ai_config.application.errors import MasterKeyMissingError, StoreUnusableError
+from odoo_ai_config.application.errors import (
+    ApplicationError,
+    MasterKeyMissingError,
+    StoreUnusableError,
+)
 from odoo_ai_config.application.keys import NotedRevocations
 from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey
 from odoo_ai_config.domain.chatwoot import ChatwootChange
@@ -115,11 +119,15 @@ async def set_up(
         restored: Whether the store is a backup, whose messages a person has to look at.
     """
     revocations = await settle_revocations(services, restored=restored)
-    return FirstSecrets(
+    first = FirstSecrets(
         await ensure_first_key(services, settings),
         await ensure_webhook_token(services, settings),
         revocations,
     )
+    # A command that only reads shows what the start did. If not now, the server does it.
+    with suppress(ApplicationError):
+        await services.link_audit_trail()
+    return first
 
 
 async def settle_revocations(services: Services, *, restored: bool) -> NotedRevocations | None:
@@ -140,6 +148,7 @@ async def settle_revocations(services: Services, *, restored: bool) -> NotedRevo
     revocations = await services.revoke_api_key.noted_so_far() if restored else None
     try:
         await services.revoke_api_key.note_all()
+        await services.erase_tenant.note_all()
     except StoreUnusableError as error:
         _log.warning("revocations_not_noted", advice=error.advice)
     if revocations is not None:

@@ -43,9 +43,9 @@ class RevokedKeysFile(RevokedKeys):
             sync_folder(self._path.parent)
         except OSError as error:
             raise StoreUnusableError(
-                f"A revogação não pôde ser gravada em {self._path} ({error.strerror}): "
-                "se um backup anterior for restaurado, o que foi revogado voltará a valer. "
-                "Conserte a pasta e revogue outra vez."
+                f"A revogação ou exclusão não pôde ser anotada em {self._path} "
+                f"({error.strerror}): se um backup anterior for restaurado, o que foi revogado ou "
+                "apagado voltará. Conserte a pasta e repita."
             ) from error
 
     def _read(self) -> frozenset[str]:
