@@ -147,9 +147,12 @@ class SqliteDatabase:
         """
         The database as it is at one moment.
         """
-        opening = partial(Snapshot, self._file, busy_timeout=self._busy_timeout)
-        with contextlib.closing(await asyncio.to_thread(opening)) as snapshot:
+        snapshot = Snapshot(self._file, busy_timeout=self._busy_timeout)
+        try:
+            await snapshot.open()
             yield snapshot
+        finally:
+            await snapshot.close()
 
     async def select(
         self, statement: str, values: Row | dict[str, str | int], make: Callable[[Row], T]

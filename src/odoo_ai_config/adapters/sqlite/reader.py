@@ -9,6 +9,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 from odoo_ai_config.adapters.sqlite.connection import (
@@ -97,43 +98,64 @@ class Reader:
 
 class Snapshot:
     """
-    Reads the database as it is at one moment, for as long as it is open; one reading at a time.
+    Reads the database as it is at one moment, for as long as it is open, in a thread of its own.
 
     Meanwhile the log keeps what others write.
     """
 
     def __init__(self, file: DatabaseFile, *, busy_timeout: float) -> None:
-        removed = file.removed()
-        if removed is not None:
-            raise StoreUnavailableError(removed)
-        with store_failures():
-            # As others that may write: a file that is open to be read only, without a log, is
-            # taken for one that nobody changes.
-            self._connection = sqlite3.connect(
-                file.shared_address,
-                uri=True,
-                timeout=busy_timeout,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            try:
-                self._connection.execute("PRAGMA query_only = ON")
-                self._connection.execute("BEGIN")
-                # The first reading decides about the moment.
-                require_migrated(self._connection)
-            except BaseException:
-                self.close()
-                raise
+        self._file = file
+        self._busy_timeout = busy_timeout
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-snapshot")
+        self._connection: sqlite3.Connection | None = None
 
-    def close(self) -> None:
-        self._connection.close()
+    async def open(self) -> None:
+        """
+        Choose the moment: now.
+        """
+        await self._run(self._begin)
+
+    async def close(self) -> None:
+        await self._run(self._end)
+        self._thread.shutdown()
 
     async def read(self, select: Callable[[sqlite3.Connection], T]) -> T:
         """
         Run *select* on the database as it was then.
         """
-        with store_failures():
-            return await asyncio.to_thread(select, self._connection)
+        connection = self._connection
+        if connection is None:
+            raise StoreUnavailableError
+        return await self._run(partial(select, connection))
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        def run() -> T:
+            with store_failures():
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    def _begin(self) -> None:
+        removed = self._file.removed()
+        if removed is not None:
+            raise StoreUnavailableError(removed)
+        # As others that may write: a file that is open to be read only, without a log, is taken
+        # for one that nobody changes.
+        self._connection = sqlite3.connect(
+            self._file.shared_address,
+            uri=True,
+            timeout=self._busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        self._connection.execute("PRAGMA query_only = ON")
+        self._connection.execute("BEGIN")
+        # The first reading decides about the moment.
+        require_migrated(self._connection)
+
+    def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
 
 class ChangeDetector:
