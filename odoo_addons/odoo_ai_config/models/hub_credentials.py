@@ -132,6 +132,11 @@ class HubCredentials(models.Model):
         store=True,
         help="The hub's name for the business area.",
     )
+    moved_from = fields.Char(
+        readonly=True,
+        copy=False,
+        help="The business area's name that the hub knows, until it has learned the new one.",
+    )
     token = fields.Char(
         string="Credential Reference",
         readonly=True,
@@ -260,7 +265,7 @@ class HubCredentials(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        before = {record.id: record._identity() for record in self}
+        before = {record.id: (record._identity(), record.domain) for record in self}
         moves = not {"account_id", "company_id", "active"}.isdisjoint(vals)
         if moves:
             self._note_items()
@@ -268,14 +273,20 @@ class HubCredentials(models.Model):
         if moves:
             self._note_items()
         for record in self:
-            if record.synced_at and record._identity() != before[record.id]:
+            identity, domain = before[record.id]
+            if record.synced_at and record._identity() != identity:
                 raise UserError(
                     self.env._(
-                        "The hub knows these credentials already: account, business area and "
-                        "company stay as they are. Archive them and make new ones instead."
+                        "The hub knows these credentials already: account and company stay as "
+                        "they are. Archive them and make new ones instead."
                     )
                 )
-        renamed = self.filtered(lambda record: record._identity() != before[record.id])
+            if record.synced_at and record.domain != domain:
+                known = record.moved_from or domain
+                record.moved_from = known if known != record.domain else False
+        renamed = self.filtered(
+            lambda record: (record._identity(), record.domain) != before[record.id]
+        )
         renamed.channel_ids._hub_enqueue()
         if set(_TOLD_BY_PROFILE) & set(vals):
             self.profile_ids._hub_enqueue()
@@ -376,20 +387,32 @@ class HubCredentials(models.Model):
         }
 
     def _identity(self):
-        return self.account_id, self.domain, self.company_id.id
+        return self.account_id, self.company_id.id
 
     def _hub_event(self):
         event = {name: self[name] for name in _TEXTS if self[name]}
         stored = self._hub_secrets()
         event.update({name: stored[name] for name in _SECRETS if name in stored})
-        event["domain"] = self._hub_domain()
+        event.update(self._hub_area())
         event["event_type"] = "credentials_sync"
         event["enabled_collections"] = self._enabled_collections()
         return event
 
-    def _hub_domain(self):
+    def _hub_area(self):
+        """
+        The business area in events, and where the hub has it until it knows better.
+        """
         # As typed: the hub stores it beside its own name.
-        return self.business_area_other if self.business_area == "other" else self.domain
+        area = self.business_area_other if self.business_area == "other" else self.domain
+        return {"domain": area, **({"moved_from": self.moved_from} if self.moved_from else {})}
+
+    def _hub_acknowledged(self, answer):
+        result = super()._hub_acknowledged(answer)
+        for record in self.filtered("moved_from"):
+            # It may have changed again meanwhile.
+            known = answer.get("domain")
+            record.moved_from = known if known != record.domain else False
+        return result
 
     def _enabled_collections(self):
         return sorted(self.collection_ids.filtered("active").mapped("technical_name"))
@@ -404,7 +427,7 @@ class HubCredentials(models.Model):
         """
         event = {
             "account_id": self.account_id,
-            "domain": self._hub_domain(),
+            **self._hub_area(),
             "name": self.name,
             "business_area": self.business_area,
             "enabled_collections": self._enabled_collections(),

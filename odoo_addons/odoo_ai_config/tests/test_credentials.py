@@ -324,15 +324,33 @@ class TestCredentials(HubCase):
         client = self.new_client()
         client.account_id = "loja_2"
         self.send_all()
-        for values in ({"account_id": "loja_3"}, {"business_area": "services"}):
-            with (
-                self.subTest(values=values),
-                self.assertRaisesRegex(UserError, "stay as they are"),
-                self.cr.savepoint(),
-            ):
-                client.write(values)
+        with self.assertRaisesRegex(UserError, "stay as they are"), self.cr.savepoint():
+            client.account_id = "loja_3"
         client.name = "Outro nome"
         self.assertEqual(self.hub.events[0]["account_id"], "loja_2")
+
+    def test_business_area_that_changes_says_what_it_was(self):
+        client = self.new_client(business_area="retail")
+        self.new_channel(client)
+        self.send_all()
+        self.assertNotIn("moved_from", self.hub.events[0])
+        client.business_area = "services"
+        client.write({"business_area": "other", "business_area_other": "Atacado"})
+        self.send_all()
+        sent = {event["event_type"]: event for event in self.hub.events[2:]}
+        told = sent["credentials_sync"]
+        self.assertEqual((told["domain"], told["moved_from"]), ("Atacado", "retail"))
+        self.assertEqual(sent["mapping_sync"]["mapping"]["domain"], "atacado")
+        client.name = "Outro nome"
+        self.send_all()
+        self.assertNotIn("moved_from", self.hub.events[-1])
+
+    def test_business_area_that_changes_back_before_the_hub_knows_has_not_moved(self):
+        client = self.new_client(business_area="retail")
+        self.send_all()
+        client.business_area = "services"
+        client.business_area = "retail"
+        self.assertFalse(client.moved_from)
 
     def test_token_is_made_once(self):
         client = self.new_client()

@@ -5,6 +5,7 @@ Move a business area of a tenant to another name.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -38,6 +39,7 @@ from odoo_ai_config.domain.identifiers import (
     CREDENTIALS,
     PAUSES,
     RETENTION,
+    BusinessArea,
     CredentialRef,
     TenantArea,
 )
@@ -121,7 +123,34 @@ class MoveArea:
         caller.require(Scope.ADMIN, source.tenant)
         caller.require_unbound()
         wish = Wish(source.tenant, caller.id, self.clock.now(), reason or caller.reason)
+        return await self._moved(source, target, wish, dry_run=dry_run, request_id=request_id)
 
+    async def follow(self, source: BusinessArea, target: TenantArea, *, caller: ApiKey) -> None:
+        """
+        Move what is at *source* to *target*, as Odoo says with an event, unless that is done.
+
+        Who may send events of a tenant may rename its areas: its events make them.
+
+        Raises:
+            AreaInUseError: Both have documents.
+            TenantErasedError: The tenant is erased.
+        """
+        caller.require(Scope.WEBHOOK, target.tenant)
+        place = TenantArea(target.tenant, source)
+        if place != target:
+            wish = Wish(target.tenant, caller.id, self.clock.now(), caller.reason)
+            with suppress(DocumentNotFoundError):
+                await self._moved(place, target, wish)
+
+    async def _moved(
+        self,
+        source: TenantArea,
+        target: TenantArea,
+        wish: Wish,
+        *,
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> AreaPlan:
         async def decide() -> tuple[Changeset, AreaPlan]:
             current = await self.tenants.current(source.tenant)
             state = relocated(current, wish, AreaMove(source.domain, target.domain))

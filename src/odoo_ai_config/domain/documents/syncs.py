@@ -16,7 +16,7 @@ from odoo_ai_config.domain.credentials.old_values import (
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, web_address
+from odoo_ai_config.domain.identifiers import BusinessArea, CredentialRef, TenantArea, web_address
 from odoo_ai_config.domain.json_types import (
     Json,
     JsonObject,
@@ -161,6 +161,7 @@ class CredentialsSync:
         settings_text: Further settings of the tenant as YAML text (``yaml_content``).
         clear: The fields to clear, by their names in the event: ``odoo_url``, or a path such as
             ``integrations.facebook``. What has a default gets it again.
+        moved_from: The name that the business area had in Odoo, if it has a new one.
 
     Raises:
         InvalidValueError: A field to clear is unknown, or has a value.
@@ -180,6 +181,7 @@ class CredentialsSync:
     integrations: ReadOnlyJsonObject | None = field(default=None, repr=False)
     settings_text: str | None = field(default=None, repr=False, converter=_said)
     clear: tuple[str, ...] = ()
+    moved_from: BusinessArea | None = None
 
     def __attrs_post_init__(self) -> None:
         for number, name in enumerate(self.clear):
@@ -284,6 +286,7 @@ class CompanyMetadataSync:
     Args:
         body: The given fields, in the structure of the document.
         cleared: The places to clear.
+        moved_from: The name that the business area had in Odoo, if it has a new one.
 
     Raises:
         InvalidValueError: A place to clear has a value.
@@ -293,6 +296,7 @@ class CompanyMetadataSync:
     body: ReadOnlyJsonObject = field(repr=False, converter=_without_blank)
     domain_label: str | None = None
     cleared: tuple[Place, ...] = ()
+    moved_from: BusinessArea | None = None
 
     def __attrs_post_init__(self) -> None:
         require_not_given(self.cleared, self.body)

@@ -11,7 +11,7 @@ from attrs import field, fields, fields_dict, frozen
 
 from odoo_ai_config.domain.documents.syncs import CompanyMetadataSync
 from odoo_ai_config.domain.errors import InvalidValueError
-from odoo_ai_config.domain.identifiers import TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject, Place
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import Cleared
 from odoo_ai_config.entrypoints.http.platform.fields import (
@@ -80,6 +80,7 @@ class CompanyMetadata:
 
     account_id: TenantId
     domain: DomainName = DEFAULT_DOMAIN
+    moved_from: BusinessArea | None = None
     name: str | None = field(default=None, metadata=_TOP)
     description: str | None = field(default=None, metadata=_TOP)
     business_area: str | None = field(default=None, metadata=_TOP)
@@ -111,7 +112,9 @@ def company_metadata_sync(body: JsonObject) -> CompanyMetadataSync:
     event = read(CompanyMetadata, {"": body})
     owner = TenantArea(event.account_id, event.domain.domain)
     cleared = tuple(_place_of(name, number) for number, name in enumerate(event.clear))
-    return CompanyMetadataSync(owner, _stored(event), event.domain.label, cleared)
+    return CompanyMetadataSync(
+        owner, _stored(event), event.domain.label, cleared, event.moved_from
+    )
 
 
 def _place_of(name: str, number: int) -> Place:

@@ -27,6 +27,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
+from odoo_ai_config.domain.tenants import AreaInUseError
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.odoo_events.channel_mapping import channel_mapping
 from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import company_metadata_sync
@@ -83,6 +84,7 @@ REFUSALS: Final = (
     TenantForbiddenError,
     EncryptedValueError,
     *MAPPING_REFUSALS,
+    AreaInUseError,
     UnknownFingerprintError,
 )
 
@@ -219,6 +221,8 @@ async def taken_in(
     """
     owner = event.owner
     bind_contextvars(tenant=str(owner.tenant), domain=str(owner.domain))
+    if isinstance(event, CredentialsSync | CompanyMetadataSync) and event.moved_from is not None:
+        await services.move_area.follow(event.moved_from, owner, caller=caller)
     if isinstance(event, CredentialsSync):
         return await services.sync_credentials(
             event, caller=caller, claim=claim, event_at=event_at

@@ -18,7 +18,7 @@ from odoo_ai_config.domain.documents.syncs import (
     OdooConnection,
     SocialAccount,
 )
-from odoo_ai_config.domain.identifiers import CredentialRef, TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import BusinessArea, CredentialRef, TenantArea, TenantId
 from odoo_ai_config.domain.json_types import Json, JsonObject, is_blank, is_empty
 from odoo_ai_config.domain.outcomes import EVENTS, WriteKind
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -197,6 +197,7 @@ class Credentials:
     account_id: TenantId
     token: CredentialRef | None = None
     domain: DomainName = DEFAULT_DOMAIN
+    moved_from: BusinessArea | None = None
     integrations: Annotated[_Integrations, WireType(_integrations, _SECTIONS)] | None = None
     odoo_url: WebAddress | None = None
     odoo_db: str | None = None
@@ -298,6 +299,7 @@ def credentials_sync(body: JsonObject) -> CredentialsSync:
         integrations=integrations.rest,
         settings_text=event.yaml_content,
         clear=event.clear,
+        moved_from=event.moved_from,
     )
 
 

@@ -148,6 +148,10 @@ def _domain(value: Json, _: object) -> DomainName:
     return DomainName(domain, None if domain.value == text else text)
 
 
+def _former_area(value: Json, _: object) -> BusinessArea:
+    return BusinessArea.from_text(_text(value))
+
+
 def _flag(value: Json, _: object) -> bool:
     if not isinstance(value, bool):
         raise BrokenRuleError("boolean")
@@ -219,6 +223,13 @@ WIRE_TYPES: Final[Mapping[object, WireType]] = {
         ),
     ),
     DomainName: WireType(_domain, LENIENT_TEXT),
+    BusinessArea: WireType(
+        _former_area,
+        Component(
+            "LenientFormerArea",
+            lenient(_TEXT_SCHEMA, "The former name of the business area, which moves first."),
+        ),
+    ),
     TenantId: named(TenantId),
     ChatwootId: named(ChatwootId),
     CredentialRef: named(CredentialRef),

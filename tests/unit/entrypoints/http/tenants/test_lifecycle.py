@@ -148,3 +148,19 @@ async def test_business_area_moves_and_says_where_it_is(web: WebHub) -> None:
     assert await problem(web, "POST", f"{TENANT}/food/move?to=varejo") == (409, "area_in_use")
     for to in ("", "?to=", "?to=food", "?to=%21"):
         assert (await web.ask("POST", f"{TENANT}/food/move{to}")).status == 422
+
+
+@pytest.mark.parametrize("kind", ["credentials_flat", "company_metadata"])
+async def test_area_follows_the_event_that_says_what_it_was(web: WebHub, kind: str) -> None:
+    renamed = fixture(kind) | {"account_id": "123456", "domain": "Varejo"}
+    moved = await web.send(renamed | {"moved_from": "default"})
+    assert moved.status == 200
+    assert (await web.get("/configs/123456/varejo/config")).status == 200
+    assert await problem(web, "GET", CONFIG) == (410, "area_moved")
+    # Sent again, and with its own name.
+    for former in ("default", "varejo", ""):
+        assert (await web.send(renamed | {"moved_from": former})).status == 200
+    # Another area has the old name; then both have documents.
+    await web.send(fixture("credentials_flat") | {"domain": "food"})
+    refused = await web.send(renamed | {"moved_from": "food"})
+    assert (refused.status, (await refused.json())["code"]) == (409, "area_in_use")
