@@ -29,7 +29,7 @@ CREWS = "default_crew: sales\ncrews: {sales: {type: http, url: 'https://crew.inv
 ITEMS = {str(number): {"name": f"item {number}", "text": "x" * 500} for number in range(3000)}
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
+@pytest.fixture(params=["sqlite", pytest.param("mongodb", marks=pytest.mark.bulk)])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """
     A store that is not there yet.
