@@ -123,6 +123,23 @@ async def test_channel_moves_from_one_tenant_to_another(
     assert (await hub.route(103, 7))["tenant_id"] == f"{account}-b"
 
 
+async def test_business_area_that_changes_takes_everything_along(
+    hub: Hub, admin: User, request: pytest.FixtureRequest
+) -> None:
+    account = account_of(request)
+    client = await new_client(admin, account, business_area="retail", odoo_password=PASSWORD)
+    await new_channel(admin, client, 109)
+    await admin.save(CLIENTS, {"business_area": "services"}, client)
+
+    record = await admin.read(CLIENTS, client, "sync_state", "moved_from", "token")
+    assert (record["sync_state"], record["moved_from"]) == ("done", False)
+    opened = await hub.get(f"/v1/tenants/{account}/services/credentials/{record['token']}")
+    assert opened["value"] == PASSWORD
+    listed = await hub.get(f"/v1/tenants/{account}")
+    assert [one["domain"] for one in listed["domains"]] == ["services"]
+    assert (await hub.route(109, 7))["domain"] == "services"
+
+
 async def test_wrong_key_is_told_and_stays_on_the_record_until_it_is_mended(
     hub: Hub, admin: User, request: pytest.FixtureRequest
 ) -> None:
