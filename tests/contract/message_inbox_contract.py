@@ -65,6 +65,7 @@ from tests.contract.samples import (
 from tests.contract.snapshot import snapshot_of
 from tests.contract.stores import StoreContract, Stores
 from tests.stand_ins.clock import ManualClock
+from tests.unit.application.memory_hub import ANYBODY
 
 SOON = AT + MINUTE
 UNTIL = AT + 10 * MINUTE
@@ -1372,7 +1373,7 @@ class TextRotationContract(StoreContract):
             Changeset(messages=(written,), secrets=tuple(texts), new_tenant_key=key)
         )
         rotate = RotateTenantKey(stores.secrets, vault, stores.config, ManualClock(AT))
-        rotation = await rotate(acme)
+        rotation = await rotate(acme, caller=ANYBODY)
         assert (rotation.resealed, rotation.damaged) == (2, ())
         assert await stores.secrets.tenant_key(acme, key.key_id) is None
         assert await stores.inbox.find(written.id) == written

@@ -26,6 +26,7 @@ from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, Tenant
 from tests.contract.samples import AT, owner
 from tests.source_tree import ROOT
 from tests.stand_ins.clock import ManualClock
+from tests.unit.application.memory_hub import ANYBODY
 
 READER = ApiKey("reader", "reader", b"", frozenset({Scope.SECRETS_READ}), None, AT)
 # Rotates what its arguments say; after each batch it waits for a line of input.
@@ -71,9 +72,9 @@ class Hub:
     async def rotate(self, what: str, on_progress: Callable[[int], None]) -> None:
         ports = self.secrets, self.vault, self.store, ManualClock(AT)
         if what == "master":
-            await RotateMasterKey(*ports)(on_progress=on_progress)
+            await RotateMasterKey(*ports)(caller=ANYBODY, on_progress=on_progress)
         else:
-            await RotateTenantKey(*ports)(TenantId(what), on_progress=on_progress)
+            await RotateTenantKey(*ports)(TenantId(what), caller=ANYBODY, on_progress=on_progress)
 
     async def write(self, where: TenantArea, *, values: int) -> None:
         secrets = {CredentialRef(f"ref{n}"): SecretText(f"secret {n}") for n in range(values)}

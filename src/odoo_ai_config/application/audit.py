@@ -28,6 +28,8 @@ from odoo_ai_config.domain.audit import (
 from odoo_ai_config.domain.identifiers import TenantId
 
 _PAGE: Final = 1000
+# Below every number: a row that was inserted may have any.
+_LOWEST: Final = -(2**63)
 
 
 @frozen(eq=False)
@@ -109,7 +111,7 @@ class VerifyAuditTrail:
         at = first = await self._start(end, newest)
         while at.number < end.number:
             limit = min(_PAGE, end.number - at.number)
-            page = await self.audit.chain(after=at.number, limit=limit)
+            page = await self.audit.chain(after=at.number or _LOWEST, limit=limit)
             at, fault = await run_off_loop(
                 partial(followed, at, page, known), cost=ENTRY * len(page)
             )
@@ -124,6 +126,8 @@ class VerifyAuditTrail:
             return TrailReport(at, checked, TrailFault.MISSING, at.number + 1)
         elif end.number and not self._is_proved(end, voucher):
             fault = TrailFault.UNPROVED
+        elif beyond := await self._beyond(end):
+            return TrailReport(at, checked, TrailFault.INSERTED, beyond)
         return TrailReport(at, checked, fault, at.number)
 
     async def _start(self, end: TrailEnd, newest: int | None) -> TrailEnd:
@@ -131,6 +135,14 @@ class VerifyAuditTrail:
             return TrailEnd()
         before = await self.audit.chain(after=end.number - newest - 1, limit=1)
         return before[0].end if before else TrailEnd()
+
+    async def _beyond(self, end: TrailEnd) -> int | None:
+        """
+        The number of an entry after *end*, unless somebody has linked it meanwhile.
+        """
+        beyond = await self.audit.chain(after=end.number, limit=1)
+        linked = beyond and (await self.audit.end())[0] != end
+        return beyond[0].number if beyond and not linked else None
 
     def _is_proved(self, end: TrailEnd, voucher: Voucher | None) -> bool:
         with suppress(MasterKeyMissingError):

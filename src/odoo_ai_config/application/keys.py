@@ -24,6 +24,7 @@ from odoo_ai_config.domain.access import TOKEN_NAME, ApiKey, Scope, TokenUse
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.errors import (
+    ApiKeyExpiredError,
     ApiKeyNotFoundError,
     InvalidApiKeyError,
     InvalidValueError,
@@ -135,16 +136,16 @@ class CreateApiKey:
 
         Raises:
             InvalidValueError: *name* is empty, too long or has control characters; or the key
-                has no scope.
+                has no scope, or would outlive the one of *caller*.
             ScopeMissingError, TenantForbiddenError: *caller* may not give so much.
         """
-        caller.require_grantable(scopes, tenant)
+        now = self.clock.now()
+        expires_at = None if lifetime is None else now + lifetime
+        caller.require_grantable(tenant, expires_at)
         if TOKEN_NAME.fullmatch(name) is None:
             raise InvalidValueError("name", "name")
         if not scopes:
             raise InvalidValueError("scopes", "scopes")
-        now = self.clock.now()
-        expires_at = None if lifetime is None else now + lifetime
         key, secret = _new_key(self.tokens, name, scopes, tenant, now, expires_at)
         if hand_over is not None:
             hand_over(secret)
@@ -205,11 +206,12 @@ class RotateApiKey:
             old = await _found(self.api_keys, key_id, caller)
             if old.revoked_at is not None:
                 raise ApiKeyNotFoundError
-            caller.require_grantable(old.scopes, old.tenant)
-            now, length = self.clock.now(), lifetime
-            if length is None and old.expires_at is not None:
-                length = max(overlap, old.expires_at - old.created_at)
-            expires_at = None if length is None else now + length
+            now = self.clock.now()
+            renewed = old.renewed(now).expires_at
+            expires_at = renewed if lifetime is None else now + lifetime
+            # A key may renew itself, and nothing else, for as long as it was made for.
+            giver = caller.renewed(now) if caller.id == old.id else caller
+            giver.require_grantable(old.tenant, expires_at)
             new = _new_key(self.tokens, old.name, old.scopes, old.tenant, now, expires_at)
             replaced = old.expiring(now + overlap)
             return _changed(AuditAction.KEY_ROTATED, caller, now, replaced, new[0]), new
@@ -402,8 +404,8 @@ class Authenticate:
         The caller's key.
 
         Raises:
-            InvalidApiKeyError: It is missing, unknown, expired or revoked; the error does not tell
-                which.
+            InvalidApiKeyError: It is missing, unknown or revoked; the error does not tell which.
+            ApiKeyExpiredError: It has expired.
         """
         found = self._read(presented)
         if isinstance(found, ApiKey):
@@ -415,7 +417,8 @@ class Authenticate:
         The caller's key if it is one of *keys*, by id, or the configured one.
 
         Raises:
-            InvalidApiKeyError: It is missing, none of these, expired or revoked.
+            InvalidApiKeyError: It is missing, none of these or revoked.
+            ApiKeyExpiredError: It has expired.
         """
         found = self._read(presented)
         return found if isinstance(found, ApiKey) else self._vouched(found, keys.get(found.id))
@@ -433,6 +436,9 @@ class Authenticate:
         return text
 
     def _vouched(self, text: TokenText, key: ApiKey | None) -> ApiKey:
-        if key is None or not text.proves(key.digest) or key.ended(self.clock.now()):
+        if key is None or not text.proves(key.digest) or key.revoked_at is not None:
             raise InvalidApiKeyError
+        # Said only to a holder of the key, who has to get another one.
+        if key.ended(self.clock.now()):
+            raise ApiKeyExpiredError
         return key

@@ -204,6 +204,14 @@ class ApiKey:
         """
         return evolve(self, expires_at=min(at, self.expires_at or at))
 
+    def renewed(self, now: datetime) -> ApiKey:
+        """
+        The same key as if it were made *now*, to last as long as it was made for.
+        """
+        if self.expires_at is None:
+            return self
+        return evolve(self, expires_at=now + (self.expires_at - self.created_at))
+
     def because(self, reason: str | None) -> ApiKey:
         """
         The same caller, who says why it does what it does.
@@ -219,20 +227,21 @@ class ApiKey:
             raise InvalidValueError("reason", "reason")
         return evolve(self, reason=reason)
 
-    def require_grantable(self, scopes: frozenset[Scope], tenant: TenantId | None) -> None:
+    def require_grantable(self, tenant: TenantId | None, expires_at: datetime | None) -> None:
         """
-        Refuse a key that may not make a key with *scopes* for *tenant* (None: for all).
+        Refuse a key that may not make a key for *tenant* (None: for all) until *expires_at*.
 
-        Nobody can give more than they have.
+        Nobody can give more than they have; ``admin`` has every scope.
 
         Raises:
-            ScopeMissingError: The key is not ``admin``, or does not have one of *scopes*.
+            ScopeMissingError: The key is not ``admin``.
             TenantForbiddenError: It is bound, and *tenant* is another one or all.
+            InvalidValueError: The new key would outlive it.
         """
         self.require(Scope.ADMIN)
-        for scope in sorted(scopes, key=lambda scope: scope.value):
-            self.require(scope)
         self.require_holder(tenant)
+        if self.expires_at is not None and (expires_at is None or expires_at > self.expires_at):
+            raise InvalidValueError("expires_in", "outlives")
 
 
 @frozen

@@ -118,12 +118,13 @@ class TrailFault(enum.Enum):
     """
     What is wrong with a trail.
 
-    An entry was changed, or is missing; the key ring does not prove its end; or the entries up to
-    a known end were replaced as a whole.
+    An entry was changed, is missing, or is outside the chain; the key ring does not prove its end;
+    or the entries up to a known end were replaced as a whole.
     """
 
     CHANGED = "changed"
     MISSING = "missing"
+    INSERTED = "inserted"
     UNPROVED = "unproved"
     FORKED = "forked"
 
@@ -155,6 +156,8 @@ def followed(
     If the entry of *known* is among them, it must be the same.
     """
     for found in entries:
+        if found.number <= end.number:
+            return end, TrailFault.INSERTED
         if found.number != end.number + 1:
             return end, TrailFault.MISSING
         [expected] = linked(end, [found.entry])

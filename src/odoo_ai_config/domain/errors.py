@@ -173,6 +173,12 @@ class InvalidApiKeyError(DomainError):
     """
 
 
+class ApiKeyExpiredError(InvalidApiKeyError):
+    """
+    The API key is the right one, and has expired.
+    """
+
+
 class ApiKeyNotFoundError(DomainError):
     """
     No API key has this id.

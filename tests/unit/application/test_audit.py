@@ -4,6 +4,8 @@ Linking, reading and checking the audit trail.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from attrs import evolve
 
@@ -12,7 +14,14 @@ from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.application import audit, linking
 from odoo_ai_config.application.errors import MasterKeyMissingError
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
-from odoo_ai_config.domain.audit import TrailEnd, TrailFault, TrailReport, Voucher, linked
+from odoo_ai_config.domain.audit import (
+    LinkedEntry,
+    TrailEnd,
+    TrailFault,
+    TrailReport,
+    Voucher,
+    linked,
+)
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import TenantId
@@ -96,6 +105,30 @@ async def test_removed_entry_is_found(told: MemoryHub, place: int) -> None:
     assert (report.fault, report.at) == (TrailFault.MISSING, place + 1)
     report = await found(caller=ANYBODY, newest=10 - place)
     assert report.fault is TrailFault.MISSING
+
+
+@pytest.mark.parametrize("number", [-3, 0, 11, 50])
+async def test_inserted_entry_is_found_wherever_it_is(told: MemoryHub, number: int) -> None:
+    end = told.state.trail_end
+    forged = evolve(told.state.trail[-1], number=number)
+    told.state.trail.insert(0 if number < 1 else 10, forged)
+    report = await evolve(told.verify_audit_trail, audit=Ended(told, end))(caller=ANYBODY)
+    assert report.fault is TrailFault.INSERTED
+    assert report.at == (max(number, 1))
+
+
+async def test_entry_that_is_linked_meanwhile_is_not_taken_for_an_inserted_one(
+    told: MemoryHub,
+) -> None:
+    class Growing(MemoryAuditLog):
+        async def chain(self, *, after: int = 0, limit: int = 1000) -> Sequence[LinkedEntry]:
+            if after == 10:
+                await told.ports.store.commit(Changeset(audit=(audit_entry("new", day=20),)))
+                assert await told.link_audit_trail() == 1
+            return await super().chain(after=after, limit=limit)
+
+    grown = evolve(told.verify_audit_trail, audit=Growing(told.state))
+    assert (await grown(caller=ANYBODY)).fault is None
 
 
 class Ended(MemoryAuditLog):

@@ -17,6 +17,7 @@ from odoo_ai_config.domain.access import ALL_SCOPES, ApiKey, Scope, ScopeMissing
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.errors import (
+    ApiKeyExpiredError,
     ApiKeyNotFoundError,
     InvalidApiKeyError,
     InvalidValueError,
@@ -229,10 +230,17 @@ async def test_key_expires(hub: MemoryHub) -> None:
     hub.clock.tick(timedelta(days=90) - timedelta(microseconds=1))
     assert await hub.authenticate(text.reveal()) == key
     hub.clock.tick(timedelta(microseconds=1))
-    with pytest.raises(InvalidApiKeyError):
+    with pytest.raises(ApiKeyExpiredError):
         await hub.authenticate(text.reveal())
-    with pytest.raises(InvalidApiKeyError):
+    with pytest.raises(ApiKeyExpiredError):
         hub.authenticate.among({key.id: key}, text.reveal())
+    # Only its holder hears that it has expired, and only if nobody revoked it.
+    guessed = text.reveal()[:-1] + ("A" if text.reveal()[-1] != "A" else "B")
+    await hub.revoke_api_key(key.id, caller=ANYBODY)
+    for presented in (guessed, text.reveal()):
+        with pytest.raises(InvalidApiKeyError) as caught:
+            await hub.authenticate(presented)
+        assert caught.type is InvalidApiKeyError
 
 
 @pytest.mark.parametrize(
@@ -309,6 +317,27 @@ async def test_successor_lives_as_long_as_the_key_did() -> None:
     assert hub.state.api_keys[old.id].expires_at == old.expires_at
     again, _ = await hub.rotate_api_key(new.id, overlap=7 * days, lifetime=days, caller=ANYBODY)
     assert again.expires_at == now + days
+
+
+async def test_key_that_expires_makes_none_that_lasts_longer() -> None:
+    hub = MemoryHub(tokens=SystemTokenSource())
+    day = timedelta(days=1)
+    brief, _ = await hub.create_api_key(
+        name="brief", scopes=ALL_SCOPES, caller=ANYBODY, lifetime=day
+    )
+    lasting, _ = await hub.create_api_key(name="lasting", scopes=SCOPES, caller=ANYBODY)
+    for lifetime in (None, 2 * day):
+        with pytest.raises(InvalidValueError):
+            await hub.create_api_key(name="x", scopes=SCOPES, caller=brief, lifetime=lifetime)
+        with pytest.raises(InvalidValueError):
+            await hub.rotate_api_key(lasting.id, caller=brief, overlap=day, lifetime=lifetime)
+    await hub.create_api_key(name="x", scopes=SCOPES, caller=brief, lifetime=day)
+    hub.clock.tick(day / 2)
+    # It may renew itself for the time that it was made for.
+    with pytest.raises(InvalidValueError):
+        await hub.rotate_api_key(brief.id, caller=brief, overlap=day, lifetime=2 * day)
+    renewed, _ = await hub.rotate_api_key(brief.id, caller=brief, overlap=day)
+    assert renewed.expires_at == hub.clock.time + day
 
 
 async def test_revoked_key_has_no_successor(hub: MemoryHub) -> None:

@@ -170,15 +170,22 @@ def test_reason_is_one_short_line_without_a_secret(reason: str) -> None:
 
 def test_nobody_grants_more_than_they_have() -> None:
     admin = evolve(KEY, scopes=frozenset({Scope.ADMIN}))
-    admin.require_grantable(ALL_SCOPES, None)
-    admin.require_grantable(ALL_SCOPES, ANA)
+    admin.require_grantable(None, None)
+    admin.require_grantable(ANA, None)
     bound = evolve(admin, tenant=ANA)
-    bound.require_grantable(ALL_SCOPES, ANA)
+    bound.require_grantable(ANA, None)
     for tenant in (None, TenantId("bia")):
         with pytest.raises(TenantForbiddenError):
-            bound.require_grantable(frozenset({Scope.WEBHOOK}), tenant)
+            bound.require_grantable(tenant, None)
     with pytest.raises(ScopeMissingError):
-        KEY.require_grantable(frozenset({Scope.WEBHOOK}), None)
+        KEY.require_grantable(None, None)
+    end = admin.created_at + timedelta(days=1)
+    brief = evolve(admin, expires_at=end)
+    brief.require_grantable(None, end)
+    for later in (None, end + timedelta(microseconds=1)):
+        with pytest.raises(InvalidValueError) as caught:
+            brief.require_grantable(None, later)
+        assert caught.value.rule == "outlives"
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,7 @@ class RotateMasterKey:
     async def __call__(
         self,
         *,
-        actor: str = "cli",
-        request_id: str | None = None,
+        caller: ApiKey,
         on_progress: Callable[[int], None] | None = None,
     ) -> MasterKeyRotation:
         """
@@ -84,7 +83,7 @@ class RotateMasterKey:
         rewrapped = 0
         damaged: dict[TenantKey, None] = {}
         if await self._batch(damaged):
-            await self._record(actor, request_id)
+            await self._record(caller)
         while batch := await self._batch(damaged):
             for key in batch:
                 try:
@@ -107,16 +106,10 @@ class RotateMasterKey:
         found = await self.secrets.keys_not_wrapped_by(master_id, limit=_BATCH + len(damaged))
         return [key for key in found if key not in damaged]
 
-    async def _record(self, actor: str, request_id: str | None) -> None:
-        entry = AuditEntry(
-            self.clock.now(),
-            AuditAction.MASTER_KEY_ROTATED,
-            actor,
-            tenant=None,
-            subject=self.vault.current_master_id,
-            request_id=request_id,
-        )
-        await self.store.commit(Changeset(audit=(entry,)))
+    async def _record(self, caller: ApiKey) -> None:
+        action, subject = AuditAction.MASTER_KEY_ROTATED, self.vault.current_master_id
+        entry = AuditEntry(self.clock.now(), action, caller.id, None, subject)
+        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
 
 
 class MasterKeyNeed(Enum):
@@ -221,8 +214,7 @@ class RotateTenantKey:
         self,
         tenant: TenantId,
         *,
-        actor: str = "cli",
-        request_id: str | None = None,
+        caller: ApiKey,
         on_progress: Callable[[int], None] | None = None,
     ) -> TenantKeyRotation:
         """
@@ -243,10 +235,9 @@ class RotateTenantKey:
             return evolve(completed, resumed=True)
         now = self.clock.now()
         key = self.vault.new_tenant_key(tenant, at=now, succeeding=active)
-        entry = AuditEntry(
-            now, AuditAction.TENANT_KEY_ROTATED, actor, tenant, key.key_id, request_id
-        )
-        await self.store.commit(Changeset(audit=(entry,)))
+        action = AuditAction.TENANT_KEY_ROTATED
+        entry = AuditEntry(now, action, caller.id, tenant, key.key_id)
+        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
         if not await self.secrets.add_key(key, successor_of=active):
             raise TenantKeyChangedError
         return await self._bring_under(key, on_progress)

@@ -14,6 +14,7 @@ from odoo_ai_config.application.credentials.sealing import sealed_values
 from odoo_ai_config.application.credentials.written import CredentialsWriter
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.credentials.plain_secrets import TakenOut
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -77,7 +78,7 @@ class SealStoredSecrets:
     clock: Clock
 
     async def __call__(
-        self, *, actor: str = "cli", on_progress: Callable[[int], None] | None = None
+        self, *, caller: ApiKey, on_progress: Callable[[int], None] | None = None
     ) -> SealingReport:
         """
         Seal everything, and call *on_progress* after each document with the number done.
@@ -85,7 +86,7 @@ class SealStoredSecrets:
         report = SealingReport()
         done = 0
         async for key in self._documents():
-            await self._seal(key, actor, report)
+            await self._seal(key, caller, report)
             done += 1
             if on_progress is not None:
                 on_progress(done)
@@ -128,9 +129,9 @@ class SealStoredSecrets:
                 yield revision
             before = page[-1].version
 
-    async def _seal(self, key: DocumentKey, actor: str, report: SealingReport) -> None:
+    async def _seal(self, key: DocumentKey, caller: ApiKey, report: SealingReport) -> None:
         try:
-            report.documents += await self._seal_newest(key, actor, report)
+            report.documents += await self._seal_newest(key, caller, report)
         except _REFUSALS:
             report.refused.append(str(key))
         newest: Revision | None = None
@@ -139,11 +140,11 @@ class SealStoredSecrets:
                 newest = old
                 continue
             try:
-                report.revisions += await self._seal_old(old, actor)
+                report.revisions += await self._seal_old(old, caller)
             except _REFUSALS:
                 report.refused.append(f"{key} v{old.version}")
 
-    async def _seal_newest(self, key: DocumentKey, actor: str, report: SealingReport) -> bool:
+    async def _seal_newest(self, key: DocumentKey, caller: ApiKey, report: SealingReport) -> bool:
         beside = key.owner.document(CREDENTIALS)
 
         async def decide() -> tuple[Changeset, tuple[bool, TakenOut]]:
@@ -153,8 +154,8 @@ class SealStoredSecrets:
             if newest.deleted or document == newest.document:
                 return Changeset(), (False, found)
             now = self.clock.now()
-            changeset = await self._sealed(newest, found, current.get(beside), found.plain, actor)
-            revision = successor(newest, key, document, author=actor, at=now)
+            changeset = await self._sealed(newest, found, current.get(beside), found.plain, caller)
+            revision = successor(newest, key, document, author=caller.id, at=now)
             written = () if revision is None else (revision,)
             return evolve(changeset, revisions=(*written, *changeset.revisions)), (True, found)
 
@@ -162,7 +163,7 @@ class SealStoredSecrets:
         report.unsealed += [f"{key} {notice.field}" for notice in found.notices]
         return changed
 
-    async def _seal_old(self, old: Revision, actor: str) -> bool:
+    async def _seal_old(self, old: Revision, caller: ApiKey) -> bool:
         document, found = await self.credentials.stored(old.key.kind, old.document)
         if document == old.document:
             return False
@@ -172,7 +173,7 @@ class SealStoredSecrets:
             current = (await self.store.current((beside,))).get(beside)
             known = await sealed_values(content_of(current))
             lost = {ref: value for ref, value in found.plain.items() if str(ref) not in known}
-            return await self._sealed(old, found, current, lost, actor), None
+            return await self._sealed(old, found, current, lost, caller), None
 
         # The values and the audit entry come first, then the version.
         await commit_decided(self.store, decide)
@@ -184,16 +185,17 @@ class SealStoredSecrets:
         found: TakenOut,
         credentials: Revision | None,
         plain: Mapping[CredentialRef, SecretText],
-        actor: str,
+        caller: ApiKey,
     ) -> Changeset:
         now, owner = self.clock.now(), of.key.owner
         revision, sealing = await self.credentials.next_credentials(
-            owner, credentials, plain, found.sealed, author=actor, at=now
+            owner, credentials, plain, found.sealed, author=caller.id, at=now
         )
         subject = f"{of.key} v{of.version}"
         action = AuditAction.STORED_SECRETS_SEALED
         return Changeset(
             revisions=() if revision is None else (revision,),
-            audit=(AuditEntry(now, action, actor, owner.tenant, subject),),
+            audit=(AuditEntry(now, action, caller.id, owner.tenant, subject),),
+            reason=caller.reason,
             **sealing.parts,
         )

@@ -41,6 +41,7 @@ class CommandError(Exception):
 FAULTS: Final[Mapping[TrailFault, str]] = {
     TrailFault.CHANGED: "foi alterado depois de gravado",
     TrailFault.MISSING: "falta",
+    TrailFault.INSERTED: "foi incluído por fora",
     TrailFault.UNPROVED: "é o último, e o chaveiro não confirma que a trilha termina nele",
     TrailFault.FORKED: "não é o que se anotou antes: a trilha foi trocada",
 }

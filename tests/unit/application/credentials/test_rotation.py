@@ -50,6 +50,7 @@ from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, Tenant
 from tests.contract.samples import AT, owner
 from tests.stand_ins.clock import ManualClock
 from tests.trail import acts
+from tests.unit.application.memory_hub import ANYBODY
 
 TENANT, NEIGHBOUR = TenantId("acme"), TenantId("neighbour")
 READER = ApiKey("reader", "reader", b"", frozenset({Scope.SECRETS_READ}), None, AT)
@@ -279,7 +280,7 @@ async def test_rotation_brings_every_data_key_under_the_current_master_key(hub: 
     owners = await with_tenants(hub, 230)
     hub.vault = MemorySecretVault("second", "first")
     progress: list[int] = []
-    report = await hub.rotate_master_key(on_progress=progress.append)
+    report = await hub.rotate_master_key(caller=ANYBODY, on_progress=progress.append)
     assert report == MasterKeyRotation("second", 230)
     assert progress == [100, 200, 230]
     assert await hub.secrets.master_ids() == {"second": 230}
@@ -291,17 +292,17 @@ async def test_rotation_of_the_master_key_changes_no_sealed_value(hub: Hub) -> N
     await with_tenants(hub)
     before = dict(hub.state.secrets)
     hub.vault = MemorySecretVault("second", "first")
-    await hub.rotate_master_key()
+    await hub.rotate_master_key(caller=ANYBODY)
     assert hub.state.secrets == before
 
 
 async def test_rotation_of_the_master_key_is_audited_once(hub: Hub) -> None:
     await with_tenants(hub)
     hub.vault = MemorySecretVault("second", "first")
-    await hub.rotate_master_key(actor="operator", request_id="r1")
-    assert await hub.rotate_master_key() == MasterKeyRotation("second", 0)
+    await hub.rotate_master_key(caller=ANYBODY.because("INC-1"))
+    assert await hub.rotate_master_key(caller=ANYBODY) == MasterKeyRotation("second", 0)
     assert await hub.audit() == [
-        AuditEntry(AT, AuditAction.MASTER_KEY_ROTATED, "operator", None, "second", "r1")
+        AuditEntry(AT, AuditAction.MASTER_KEY_ROTATED, ANYBODY.id, None, "second", reason="INC-1")
     ]
 
 
@@ -315,7 +316,7 @@ async def test_rotation_of_the_master_key_killed_at_any_step_is_completed(hub: H
         hub.state.audit.clear()
         hub.state.lives = kills
         try:
-            await hub.rotate_master_key()
+            await hub.rotate_master_key(caller=ANYBODY)
         except KilledError:
             kills += 1
         else:
@@ -324,7 +325,7 @@ async def test_rotation_of_the_master_key_killed_at_any_step_is_completed(hub: H
             hub.state.lives = None
         assert all([await hub.opens(where, values(2)) for where in owners])
         assert (await hub.audit() != []) or hub.state.keys == stored
-        await hub.rotate_master_key()
+        await hub.rotate_master_key(caller=ANYBODY)
         assert await hub.secrets.master_ids() == {"second": 3}
         assert all([await hub.opens(where, values(2)) for where in owners])
     # Read, record, read, three keys, read.
@@ -336,7 +337,7 @@ async def test_damaged_data_key_does_not_keep_the_others_back(hub: Hub) -> None:
     (key,) = hub.state.keys[owners[0].tenant]
     hub.state.keys[owners[0].tenant] = [evolve(key, wrapped=b"damaged")]
     hub.vault = MemorySecretVault("second", "first")
-    report = await hub.rotate_master_key()
+    report = await hub.rotate_master_key(caller=ANYBODY)
     assert report == MasterKeyRotation("second", 2, damaged=(owners[0].tenant,))
     assert await hub.secrets.master_ids() == {"second": 2, "first": 1}
 
@@ -345,7 +346,7 @@ async def test_rotation_without_the_old_master_key_names_it_and_does_nothing(hub
     await with_tenants(hub)
     hub.vault = MemorySecretVault("second")
     with pytest.raises(MasterKeyMissingError) as caught:
-        await hub.rotate_master_key()
+        await hub.rotate_master_key(caller=ANYBODY)
     assert caught.value.master_ids == ("first",)
     assert await hub.secrets.master_ids() == {"first": 3}
 
@@ -363,7 +364,7 @@ async def test_rotation_follows_an_operator_who_makes_another_key_current(
         if done == 100:
             ring.make_current(third)
 
-    report = await hub.rotate_master_key(on_progress=change_of_mind)
+    report = await hub.rotate_master_key(caller=ANYBODY, on_progress=change_of_mind)
     assert report == MasterKeyRotation(third, 220)
     assert await hub.secrets.master_ids() == {third: 120}
 
@@ -378,7 +379,7 @@ async def test_rotation_seals_every_secret_by_the_new_key_and_removes_the_old_on
         await hub.write(owner(), {f"ref{n}": f"{version} {n}" for n in range(50)})
     (old,) = hub.state.keys[TENANT]
     progress: list[int] = []
-    report = await hub.rotate_tenant_key(TENANT, on_progress=progress.append)
+    report = await hub.rotate_tenant_key(TENANT, caller=ANYBODY, on_progress=progress.append)
     (new,) = hub.state.keys[TENANT]
     assert report == TenantKeyRotation(new, resealed=150)
     assert new.key_id != old.key_id
@@ -392,7 +393,7 @@ async def test_rotation_of_a_tenant_key_changes_no_document(hub: Hub) -> None:
     await hub.write(owner(), values())
     before = {key: list(history) for key, history in hub.state.histories.items()}
     marks = set(hub.state.secrets)
-    await hub.rotate_tenant_key(TENANT)
+    await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
     assert hub.state.histories == before
     assert set(hub.state.secrets) == marks
 
@@ -401,7 +402,7 @@ async def test_rotation_of_a_tenant_key_leaves_other_tenants_alone(hub: Hub) -> 
     await hub.write(owner(), values())
     await hub.write(owner("neighbour"), values())
     before = list(hub.state.keys[NEIGHBOUR])
-    await hub.rotate_tenant_key(TENANT)
+    await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
     assert hub.state.keys[NEIGHBOUR] == before
     assert await hub.opens(owner("neighbour"), values())
 
@@ -409,7 +410,7 @@ async def test_rotation_of_a_tenant_key_leaves_other_tenants_alone(hub: Hub) -> 
 async def test_old_key_opens_nothing_after_a_rotation(hub: Hub) -> None:
     await hub.write(owner(), values())
     (old,) = hub.state.keys[TENANT]
-    await hub.rotate_tenant_key(TENANT)
+    await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
     for sealed in hub.state.secrets.values():
         with pytest.raises(SealBrokenError):
             hub.vault.unseal(old, sealed)
@@ -417,15 +418,22 @@ async def test_old_key_opens_nothing_after_a_rotation(hub: Hub) -> None:
 
 async def test_rotation_of_a_tenant_key_is_audited(hub: Hub) -> None:
     await hub.write(owner(), values())
-    report = await hub.rotate_tenant_key(TENANT, actor="operator", request_id="r1")
+    report = await hub.rotate_tenant_key(TENANT, caller=ANYBODY.because("INC-1"))
     assert await hub.audit() == [
-        AuditEntry(AT, AuditAction.TENANT_KEY_ROTATED, "operator", TENANT, report.key.key_id, "r1")
+        AuditEntry(
+            AT,
+            AuditAction.TENANT_KEY_ROTATED,
+            ANYBODY.id,
+            TENANT,
+            report.key.key_id,
+            reason="INC-1",
+        )
     ]
 
 
 async def test_tenant_without_a_data_key_has_nothing_to_rotate(hub: Hub) -> None:
     with pytest.raises(TenantNotFoundError):
-        await hub.rotate_tenant_key(TENANT)
+        await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
     assert await hub.audit() == []
 
 
@@ -433,7 +441,7 @@ async def test_tenant_whose_secrets_were_all_pruned_gets_a_new_key(hub: Hub) -> 
     await hub.write(owner(), values())
     hub.state.secrets.clear()
     (old,) = hub.state.keys[TENANT]
-    report = await hub.rotate_tenant_key(TENANT)
+    report = await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
     assert hub.state.keys[TENANT] == [report.key] != [old]
 
 
@@ -446,7 +454,7 @@ async def test_rotation_of_a_tenant_key_killed_at_any_step_is_completed(hub: Hub
         hub.state.audit.clear()
         hub.state.lives = kills
         try:
-            await hub.rotate_tenant_key(TENANT)
+            await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
         except KilledError:
             kills += 1
         else:
@@ -459,7 +467,7 @@ async def test_rotation_of_a_tenant_key_killed_at_any_step_is_completed(hub: Hub
         left = [sealed for sealed in hub.state.secrets.values() if sealed.key_id == keys[0].key_id]
         active = hub.state.keys[TENANT][-1]
 
-        report = await hub.rotate_tenant_key(TENANT)
+        report = await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
         assert report.resumed == (begun and left != [])
         if report.resumed:
             resumed += 1
@@ -478,7 +486,7 @@ async def test_rotation_cut_in_the_middle_goes_on_for_old_values_too(hub: Hub) -
     (active,) = hub.state.keys[TENANT]
     successor = hub.vault.new_tenant_key(TENANT, at=AT, succeeding=active)
     assert await hub.secrets.add_key(successor, successor_of=active)
-    report = await hub.rotate_tenant_key(TENANT)
+    report = await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
     assert report == TenantKeyRotation(successor, resealed=2, resumed=True)
     assert await hub.every_value_opens()
 
@@ -490,7 +498,7 @@ async def test_damaged_value_is_left_with_its_key_and_keeps_nothing_else_back(hu
     hub.state.secrets[place] = damaged
     (old,) = hub.state.keys[TENANT]
     for rotations in (1, 2):
-        report = await hub.rotate_tenant_key(TENANT)
+        report = await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
         assert (report.resealed, report.damaged) == (4, (place[0],))
         assert hub.state.keys[TENANT][0] == old
         assert hub.state.keys[TENANT][-1] == report.key
@@ -503,7 +511,7 @@ async def test_value_whose_key_is_lost_is_reported_as_damaged(hub: Hub) -> None:
     await hub.write(owner(), values(2))
     place, sealed = next(iter(hub.state.secrets.items()))
     hub.state.secrets[place] = evolve(sealed, key_id="0123456789abcdef")
-    report = await hub.rotate_tenant_key(TENANT)
+    report = await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
     assert (report.resealed, report.damaged) == (1, (place[0],))
 
 
@@ -516,7 +524,7 @@ async def test_value_that_is_pruned_during_the_rotation_is_not_damaged(hub: Hub)
             return None
 
     rotate = evolve(hub.rotate_tenant_key, secrets=PrunedStore(hub.state))
-    report = await rotate(TENANT)
+    report = await rotate(TENANT, caller=ANYBODY)
     assert (report.resealed, report.damaged) == (0, ())
 
 
@@ -527,7 +535,7 @@ async def test_writer_that_sealed_by_a_removed_key_is_refused_and_leaves_no_trac
     late = await Sealer(hub.secrets, hub.vault)(
         owner(), {CredentialRef("late"): SecretText("late")}, known={}, at=AT
     )
-    await hub.rotate_tenant_key(TENANT)
+    await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
     before = dict(hub.state.secrets)
     with pytest.raises(TenantKeyChangedError):
         await hub.store.commit(Changeset(secrets=late.secrets, sealed_under=late.sealed_under))
@@ -543,7 +551,7 @@ async def test_value_sealed_by_the_old_key_during_the_rotation_comes_along(hub: 
     def write_late(_done: int) -> None:
         hub.state.apply(Changeset(secrets=late.secrets, sealed_under=late.sealed_under))
 
-    report = await hub.rotate_tenant_key(TENANT, on_progress=write_late)
+    report = await hub.rotate_tenant_key(TENANT, caller=ANYBODY, on_progress=write_late)
     assert report.resealed == 6
     assert hub.state.keys[TENANT] == [report.key]
     assert await hub.every_value_opens()
@@ -558,9 +566,9 @@ async def test_rotation_overtaken_by_another_one_gives_way(hub: Hub) -> None:
         hub.state.keys[TENANT].append(newer)
 
     with pytest.raises(TenantKeyChangedError):
-        await hub.rotate_tenant_key(TENANT, on_progress=overtake)
+        await hub.rotate_tenant_key(TENANT, caller=ANYBODY, on_progress=overtake)
     assert await hub.opens(owner(), values())
-    assert (await hub.rotate_tenant_key(TENANT)).resumed
+    assert (await hub.rotate_tenant_key(TENANT, caller=ANYBODY)).resumed
 
 
 async def test_rotation_that_lost_the_race_for_the_first_step_leaves_no_key(hub: Hub) -> None:
@@ -575,7 +583,7 @@ async def test_rotation_that_lost_the_race_for_the_first_step_leaves_no_key(hub:
 
     rotate = evolve(hub.rotate_tenant_key, clock=FasterRotation(AT))
     with pytest.raises(TenantKeyChangedError):
-        await rotate(TENANT)
+        await rotate(TENANT, caller=ANYBODY)
     assert len(hub.state.keys[TENANT]) == 2
 
 
@@ -600,18 +608,21 @@ async def test_readers_and_writers_go_on_during_rotations(seed: int, rotations: 
     async def rotate() -> None:
         for _ in range(2):
             with suppress(TenantKeyChangedError):
-                await hub.rotate_tenant_key(TENANT)
+                await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
 
     readers = [asyncio.ensure_future(read()) for _ in range(3)]
     await asyncio.gather(
-        write(), write(), hub.rotate_master_key(), *(rotate() for _ in range(rotations))
+        write(),
+        write(),
+        hub.rotate_master_key(caller=ANYBODY),
+        *(rotate() for _ in range(rotations)),
     )
     rotating = False
     await asyncio.gather(*readers)
 
     hub.chance = None
-    await hub.rotate_tenant_key(TENANT)
-    await hub.rotate_master_key()
+    await hub.rotate_tenant_key(TENANT, caller=ANYBODY)
+    await hub.rotate_master_key(caller=ANYBODY)
     assert await hub.every_value_opens()
     assert await hub.opens(owner(), values(2))
     assert len(hub.state.keys[TENANT]) == 1

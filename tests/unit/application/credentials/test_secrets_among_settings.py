@@ -256,7 +256,7 @@ async def test_stored_ciphertext_is_sealed_by_the_next_write_and_by_the_command(
     assert (await old_hub.seal_stored_secrets.search(10)).found == CONFIG_KEY
     await by_patching_another(old_hub)
     assert await opened(old_hub) == "c4n4ry"
-    report = await old_hub.seal_stored_secrets()
+    report = await old_hub.seal_stored_secrets(caller=ANYBODY)
     assert (report.unsealed, report.refused) == ([], [])
     assert OLD_CIPHERTEXT not in stored_text(old_hub)
 
@@ -388,12 +388,12 @@ async def test_stored_secrets_are_sealed_through_the_whole_history(hub: MemoryHu
     search = await hub.seal_stored_secrets.search(10)
     assert (search.found, search.searched, search.complete) == (CONFIG_KEY, 1, False)
     done: list[int] = []
-    report = await hub.seal_stored_secrets(on_progress=done.append)
+    report = await hub.seal_stored_secrets(caller=ANYBODY, on_progress=done.append)
     assert (report.documents, report.revisions, done) == (1, 121, [1, 2])
     assert "c4n4ry" not in stored_text(hub)
     history = hub.state.histories[CONFIG_KEY]
     assert [revision.version for revision in history] == list(range(1, 123))
-    assert [revision.author for revision in history] == ["before"] * 121 + ["cli"]
+    assert [revision.author for revision in history] == ["before"] * 121 + [ANYBODY.id]
     assert await opened(hub) == "c4n4ry-119"
     assert await opened(hub, "config:gone.token") == "c4n4ry-gone"
     entries = [e for e in hub.state.audit if e.action is AuditAction.STORED_SECRETS_SEALED]
@@ -401,7 +401,7 @@ async def test_stored_secrets_are_sealed_through_the_whole_history(hub: MemoryHu
     assert str(entries[0].subject) == f"{CONFIG_KEY} v121"
     search = await hub.seal_stored_secrets.search(10_000)
     assert (search.found, search.complete) == (None, True)
-    again = await hub.seal_stored_secrets()
+    again = await hub.seal_stored_secrets(caller=ANYBODY)
     assert (again.documents, again.revisions) == (0, 0)
     assert len(hub.state.audit) == len(entries) + 2
 
@@ -415,7 +415,7 @@ async def test_search_ends_where_it_is_told(hub: MemoryHub) -> None:
 async def test_text_that_the_data_has_left_behind_is_sealed_too(hub: MemoryHub) -> None:
     document = Document.of({"a": 1}, AuthoredYaml("a: 2\npassword: c4n4ry\n", exact=False))
     key = await left_behind(hub, document, Document.of({"b": 1}, document.authored))
-    await hub.seal_stored_secrets()
+    await hub.seal_stored_secrets(caller=ANYBODY)
     assert "c4n4ry" not in stored_text(hub)
     assert [revision.document.body for revision in hub.state.histories[key]] == [
         {"a": 1},
@@ -427,14 +427,14 @@ async def test_text_that_the_data_has_left_behind_is_sealed_too(hub: MemoryHub) 
 async def test_text_that_cannot_be_read_any_more_goes(hub: MemoryHub) -> None:
     document = Document.of({"a": 1}, AuthoredYaml("a: [c4n4ry\n", exact=False))
     await left_behind(hub, document)
-    await hub.seal_stored_secrets()
+    await hub.seal_stored_secrets(caller=ANYBODY)
     assert hub.state.histories[CONFIG_KEY][-1].document == Document.of({"a": 1})
 
 
 async def test_deleted_documents_keep_no_secret_in_their_history(hub: MemoryHub) -> None:
     await left_behind(hub, old("c4n4ry"))
     await hub.delete_document(write(CONFIG_KEY))
-    report = await hub.seal_stored_secrets()
+    report = await hub.seal_stored_secrets(caller=ANYBODY)
     assert (report.documents, report.revisions) == (0, 1)
     assert "c4n4ry" not in stored_text(hub)
     await hub.roll_back_document(write(CONFIG_KEY), version=1)
@@ -445,7 +445,7 @@ async def test_what_cannot_be_sealed_is_reported_and_left(hub: MemoryHub) -> Non
     mask = "sealed:" + "0" * 32
     await left_behind(hub, old("c4n4ry"), old(mask), old(mask))
     await left_behind(hub, Document.of({"password": 5}), kind=METADATA)
-    report = await hub.seal_stored_secrets()
+    report = await hub.seal_stored_secrets(caller=ANYBODY)
     assert report.refused == [str(CONFIG_KEY), f"{CONFIG_KEY} v2"]
     assert report.unsealed == [f"{OWNER.document(METADATA)} password"]
     assert "c4n4ry" not in stored_text(hub)
@@ -455,7 +455,7 @@ async def test_too_many_stored_secrets_are_reported_and_left(hub: MemoryHub) -> 
     crowded = Document.of({f"a{number}": {"password": "x"} for number in range(201)})
     await left_behind(hub, crowded, Document.of({"a": 1}))
     assert (await hub.seal_stored_secrets.search(10)).found == CONFIG_KEY
-    assert (await hub.seal_stored_secrets()).refused == [f"{CONFIG_KEY} v1"]
+    assert (await hub.seal_stored_secrets(caller=ANYBODY)).refused == [f"{CONFIG_KEY} v1"]
 
 
 async def by_event_without_it(hub: MemoryHub) -> Outcome:
@@ -485,7 +485,7 @@ async def test_stored_ciphertext_of_the_old_server_blocks_no_write(
 async def test_ciphertext_that_lay_there_is_no_secret_in_clear(hub: MemoryHub) -> None:
     await left_behind(hub, old(OLD_CIPHERTEXT), old(OLD_CIPHERTEXT))
     assert (await hub.seal_stored_secrets.search(10)).found is None
-    report = await hub.seal_stored_secrets()
+    report = await hub.seal_stored_secrets(caller=ANYBODY)
     assert (report.documents, report.revisions, report.refused) == (0, 0, [])
     assert report.unsealed == [f"{CONFIG_KEY} integrations.smtp.password"]
     assert hub.state.audit == []
@@ -493,7 +493,7 @@ async def test_ciphertext_that_lay_there_is_no_secret_in_clear(hub: MemoryHub) -
 
 async def test_settings_of_the_hub_itself_are_left_alone(hub: MemoryHub) -> None:
     await left_behind(hub, old("c4n4ry"), of=evolve(OWNER, tenant=HUB))
-    assert (await hub.seal_stored_secrets()).documents == 0
+    assert (await hub.seal_stored_secrets(caller=ANYBODY)).documents == 0
 
 
 async def test_too_many_secrets_are_refused(hub: MemoryHub) -> None:
@@ -563,7 +563,7 @@ async def test_old_references_beside_values_in_clear_are_taken_from_what_lay_the
     document = Document.of(STALE, AuthoredYaml(text, exact))
     await left_behind(hub, document, document, kind=MAIL_KEY.kind)
     assert (await hub.seal_stored_secrets.search(10)).found == MAIL_KEY
-    await hub.seal_stored_secrets()
+    await hub.seal_stored_secrets(caller=ANYBODY)
     cleaned = Document.of({"u": "redis://h2"}, AuthoredYaml("u: redis://h2 # ours\n", exact))
     history = hub.state.histories[MAIL_KEY]
     assert [revision.document for revision in history] == [cleaned] * 3
@@ -613,7 +613,7 @@ async def test_a_stored_text_that_references_make_too_long_goes(
 ) -> None:
     text = full_text()
     await left_behind(hub, Document.of(hub.ports.yaml.parse(text), AuthoredYaml(text, exact)))
-    report = await hub.seal_stored_secrets()
+    report = await hub.seal_stored_secrets(caller=ANYBODY)
     assert (report.documents, report.refused) == (1, [])
     assert "c4n4ry" not in stored_text(hub)
 

@@ -19,6 +19,7 @@ from rich.progress import track
 from odoo_ai_config.application.documents.reading import yaml_of
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.documents.diffing import unified_diff
 from odoo_ai_config.domain.documents.document import Document
@@ -33,9 +34,9 @@ from odoo_ai_config.entrypoints.cli.document_files import (
     document_files,
     place_of,
 )
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import WRITE_AS_SET, WriteFlags
 from odoo_ai_config.entrypoints.cli.refusals import CommandError, advice_on
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, all_tenants, rehearsing, session
+from odoo_ai_config.entrypoints.cli.session import all_tenants, operator, rehearsing, session
 from odoo_ai_config.entrypoints.cli.terminal import say, say_text, tell
 from odoo_ai_config.entrypoints.http.channels.payloads import mapping_sections
 from odoo_ai_config.entrypoints.http.platform.json_body import parse_json
@@ -93,7 +94,7 @@ async def import_(
     dry_run: Annotated[
         bool, Parameter(help="Só mostra o plano, com as diferenças; nada é gravado.")
     ] = False,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> int:
     """
     Importa uma pasta de documentos e o mapeamento.
@@ -108,7 +109,7 @@ async def import_(
     if mapping_file is None and (folder / MAPPING_FILE).is_file():
         mapping_file = folder / MAPPING_FILE
     async with (rehearsing if dry_run else session)(flags) as services:
-        take_in = _Importer(services, dry_run)
+        take_in = _Importer(services, operator(flags), dry_run)
         bar = track(
             files,
             description="Importando",
@@ -139,6 +140,7 @@ async def import_(
 @define
 class _Importer:
     _services: Services
+    _caller: ApiKey
     _dry_run: bool
     _seen: dict[DocumentKey, Path] = field(init=False, factory=dict)
 
@@ -164,7 +166,7 @@ class _Importer:
         # An exported file is not a change, even if the document was never written as YAML.
         if current is not None and await yaml_of(current, self._services.ports.yaml) == text:
             return FileReport(Fate.UNCHANGED, path)
-        request = DocumentWrite(key, OPERATOR, dry_run=self._dry_run)
+        request = DocumentWrite(key, self._caller, dry_run=self._dry_run)
         written = await self._services.publish_document(request, text=text)
         outcome = written.outcome
         if not outcome.changed:
@@ -199,7 +201,9 @@ class _Importer:
         ]
 
     async def _delete(self, folder: Path, revision: Revision) -> FileReport:
-        request = DocumentWrite(revision.key, OPERATOR, revision.version, dry_run=self._dry_run)
+        request = DocumentWrite(
+            revision.key, self._caller, revision.version, dry_run=self._dry_run
+        )
         await self._services.delete_document(request)
         return FileReport(
             Fate.DELETED,
@@ -232,7 +236,7 @@ class _Importer:
         sections = reading(numbers, lambda: _sections_of(path, ports.yaml.parse))
         before = await mapping_text(self._services)
         written = await self._services.write_mapping(
-            sections, caller=OPERATOR, replace=replace, dry_run=self._dry_run
+            sections, caller=self._caller, replace=replace, dry_run=self._dry_run
         )
         if not written.changed:
             return FileReport(Fate.UNCHANGED, path)

@@ -104,18 +104,20 @@ async def rotate(
             help="Rotaciona só a chave de dados deste cliente e criptografa de novo seus segredos."
         ),
     ] = None,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Torna atual a chave mestra mais nova e passa para ela as chaves de todos os clientes.
 
     Pode rodar com o servidor no ar. Interrompida, continua de onde parou quando repetida.
     """
-    container = Container(settings=flags.settings(), make=False)
+    container, caller = Container(settings=flags.settings(), make=False), operator(flags)
     async with writing(container) as services:
         if tenant is not None:
             with progress("segredos criptografados de novo") as advance:
-                done = await services.rotate_tenant_key(TenantId(tenant), on_progress=advance)
+                done = await services.rotate_tenant_key(
+                    TenantId(tenant), caller=caller, on_progress=advance
+                )
             verb = "concluída" if done.resumed else "feita"
             key_id = done.key.key_id
             say(f"Rotação do cliente {verb}: {done.resealed} segredos sob a chave {key_id}.")
@@ -124,7 +126,7 @@ async def rotate(
         newest = container.key_ring().ring().newest
         container.key_ring().make_current(newest.id)
         with progress("chaves de clientes") as advance:
-            rotated = await services.rotate_master_key(on_progress=advance)
+            rotated = await services.rotate_master_key(caller=caller, on_progress=advance)
     say(f"Chave mestra atual: {rotated.master_id}; chaves de clientes: {rotated.rewrapped}.")
     _refuse_damage([str(owner) for owner in rotated.damaged])
 

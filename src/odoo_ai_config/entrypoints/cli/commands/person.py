@@ -14,8 +14,15 @@ from odoo_ai_config.application.messages.persons import Presence
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import MessageId
 from odoo_ai_config.domain.messages.persons import Person
-from odoo_ai_config.entrypoints.cli.flags import ARGUMENTS, AS_SET, OPTIONS, StoreFlags
-from odoo_ai_config.entrypoints.cli.session import OPERATOR, reading, session
+from odoo_ai_config.entrypoints.cli.flags import (
+    ARGUMENTS,
+    AS_SET,
+    OPTIONS,
+    WRITE_AS_SET,
+    StoreFlags,
+    WriteFlags,
+)
+from odoo_ai_config.entrypoints.cli.session import OPERATOR, operator, reading, session
 from odoo_ai_config.entrypoints.cli.terminal import moment, say, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.messages.persons import export_shown, presence_shown
 from odoo_ai_config.entrypoints.http.platform.texts import Language
@@ -81,20 +88,21 @@ async def find(
 
 
 @person.command
-async def export(*, who: Who = NOBODY, tenant: Tenant = None, flags: StoreFlags = AS_SET) -> None:
+async def export(
+    *, who: Who = NOBODY, tenant: Tenant = None, flags: WriteFlags = WRITE_AS_SET
+) -> None:
     """
     Escreve em JSON o que o hub guarda de uma pessoa, com os textos; fica registrado na auditoria.
     """
     parts: list[Any] = []
+    caller = operator(flags)
     async with session(flags) as services:
         await services.name_persons()
         named = who.of(services)
         for one in await _found(services, named, tenant):
             after: MessageId | None = None
             while True:
-                page = await services.export_person(
-                    named, one.tenant, caller=OPERATOR, after=after
-                )
+                page = await services.export_person(named, one.tenant, caller=caller, after=after)
                 parts.append(export_shown(page, Language.PORTUGUESE, complete=True))
                 if page.next is None:
                     break
@@ -111,7 +119,7 @@ async def erase(
         bool, Parameter(help="Retira também os números especiais do mapeamento.")
     ] = False,
     dry_run: Annotated[bool, Parameter(help="Só mostra o que seria apagado.")] = False,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Apaga o que o hub guarda de uma pessoa: textos, respostas e o que a encontra.
@@ -119,12 +127,13 @@ async def erase(
     Ficam os ids e o desfecho das mensagens; o que espera resposta termina. Interrompido, continua
     de onde parou quando repetido.
     """
+    caller = operator(flags)
     async with session(flags) as services:
         await services.name_persons()
         named = who.of(services)
         found = [
             await services.erase_person(
-                named, one.tenant, caller=OPERATOR, numbers=special_numbers, dry_run=dry_run
+                named, one.tenant, caller=caller, numbers=special_numbers, dry_run=dry_run
             )
             for one in await _found(services, named, tenant)
         ]

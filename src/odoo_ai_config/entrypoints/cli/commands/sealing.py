@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from odoo_ai_config.entrypoints.cli.flags import AS_SET, StoreFlags
+from odoo_ai_config.entrypoints.cli.flags import WRITE_AS_SET, WriteFlags
 from odoo_ai_config.entrypoints.cli.progress import progress
-from odoo_ai_config.entrypoints.cli.session import session
+from odoo_ai_config.entrypoints.cli.session import operator, session
 from odoo_ai_config.entrypoints.cli.terminal import say, tell
 
 
-async def seal(*, flags: StoreFlags = AS_SET) -> int:
+async def seal(*, flags: WriteFlags = WRITE_AS_SET) -> int:
     """
     Criptografa segredos que ficaram legíveis em documentos, também nas versões anteriores.
 
@@ -20,7 +20,9 @@ async def seal(*, flags: StoreFlags = AS_SET) -> int:
     """
     async with session(flags) as services:
         with progress("documentos verificados") as advance:
-            report = await services.seal_stored_secrets(on_progress=advance)
+            report = await services.seal_stored_secrets(
+                caller=operator(flags), on_progress=advance
+            )
     documents, revisions = report.documents, report.revisions
     say(
         f"Segredos criptografados em {documents} documento(s); "

@@ -40,6 +40,7 @@ from odoo_ai_config.entrypoints.http.platform.refusals import REFUSALS
 _PLACE: Final = re.compile(r"{(\w+)}")
 _KEYED: Final = (
     domain.InvalidApiKeyError,
+    domain.ApiKeyExpiredError,
     ScopeMissingError,
     http.RateLimitedError,
     http.BodyTooLargeError,

@@ -184,6 +184,12 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "API key invalid or not provided",
             headers=lambda _: {"WWW-Authenticate": "ApiKey"},
         ),
+        Row(
+            domain.ApiKeyExpiredError,
+            "A chave de API venceu",
+            "The API key has expired",
+            headers=lambda _: {"WWW-Authenticate": "ApiKey"},
+        ),
     ),
     403: (
         Row(

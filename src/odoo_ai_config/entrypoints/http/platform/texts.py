@@ -320,6 +320,10 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser um prazo em dias, horas ou minutos, como 90d, 12h ou 30m",
         "must be a time in days, hours or minutes, such as 90d, 12h or 30m",
     ),
+    "outlives": Text(
+        "não pode passar do vencimento da chave de quem a cria",
+        "must not end after the key of whoever makes it",
+    ),
     "trail_end": Text(
         "deve ser um fim da trilha de auditoria, como audit verify mostra",
         "must be an end of the audit trail, as audit verify shows it",
