@@ -66,7 +66,7 @@ class MappingFormContract(StoreContract):
         if old:
             del read["channels"]
         again = mapping_sections(json.loads(json_bytes(read)))
-        write = WriteMapping(stores.config, stores.channels, ManualClock(AT))
+        write = WriteMapping(stores.config, stores.channels, stores.standings, ManualClock(AT))
         try:
             written = await write(again, caller=ANYBODY, replace=whole)
         except AmbiguousMappingError:
@@ -193,7 +193,7 @@ class MappingFormContract(StoreContract):
             return len(present) == version
 
         store: Any = Interrupted(stores.config, others)
-        write = WriteMapping(store, stores.channels, ManualClock(AT))
+        write = WriteMapping(store, stores.channels, stores.standings, ManualClock(AT))
         sections = MappingSections(accounts={ChatwootId("5"): before[0].mapping.owner})
         written = await write(sections, caller=ANYBODY, expected=expected)
         assert asked == [1, 2, 3, 4]
@@ -234,7 +234,7 @@ async def stored(stores: Stores, table: list[ChannelMapping]) -> list[MappingRev
     for key in odd.keys() - await stores.channels.current(list(odd)):
         revision = MappingRevision(odd[key], 1, created_at=AT, updated_at=AT, author="old")
         await stores.config.commit(Changeset(mappings=(revision,)))
-    write = WriteMapping(stores.config, stores.channels, ManualClock(AT))
+    write = WriteMapping(stores.config, stores.channels, stores.standings, ManualClock(AT))
     await write(MappingSections(channels=tuple(table)), caller=ANYBODY, replace=True)
     found = list(await stores.channels.mappings())
     known = {mapping.key: mapping for mapping in table}

@@ -5,6 +5,7 @@ The guarantees of moving a business area, over every store.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -145,6 +146,25 @@ class MovingContract(StoreContract):
             with pytest.raises(AreaMovedError) as caught:
                 await work
             assert caught.value.place == TO
+
+    async def test_operator_brings_no_channel_back_to_the_old_place(self, stores: Stores) -> None:
+        hub = await filled(stores)
+        before = await hub.read_mapping(caller=ANYBODY)
+        moment = hub.clock.now()
+        hub.clock.tick(timedelta(minutes=1))
+        await move(hub)
+        key = ChannelKey(ChatwootId("1"))
+        for work in (
+            hub.write_mapping(before, caller=ANYBODY, replace=True),
+            hub.write_mapping(before, caller=ANYBODY, dry_run=True),
+            hub.roll_back_mapping(moment, caller=ANYBODY),
+            hub.roll_back_mapping(1, caller=ANYBODY, key=key),
+        ):
+            with pytest.raises(AreaMovedError) as caught:
+                await work
+            assert caught.value.place == TO
+        after = await hub.read_mapping(caller=ANYBODY)
+        assert not (await hub.write_mapping(after, caller=ANYBODY, replace=True)).changed
 
     async def test_other_process_writes_nothing_to_the_old_place(
         self, stores: Stores, second_stores: Stores

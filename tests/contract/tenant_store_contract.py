@@ -96,9 +96,14 @@ WRITES: dict[str, Changeset] = {
 
 
 class TenantStoreContract(StoreContract):
+    async def test_erased_tenant_is_among_no_active_keys(self, stores: Stores) -> None:
+        await close(stores)
+        await stores.config.commit(Changeset(new_tenant_key=tenant_key("other")))
+        assert list(await stores.secrets.active_keys()) == [tenant_key("other")]
+
     async def test_unknown_tenant_is_active(self, stores: Stores) -> None:
         assert await stores.tenants.current(ACME) is None
-        assert await stores.tenants.standing(ACME) is Standing.ACTIVE
+        assert (await stores.tenants.remembered(ACME)).standing is Standing.ACTIVE
 
     async def test_state_is_read_back(self, stores: Stores) -> None:
         erased = evolve(
@@ -112,9 +117,9 @@ class TenantStoreContract(StoreContract):
         for wrong in (1, 3):
             with pytest.raises(RevisionConflictError):
                 await commit(stores, state(Standing.ACTIVE, wrong))
-        assert await stores.tenants.standing(ACME) is Standing.SUSPENDED
+        assert (await stores.tenants.remembered(ACME)).standing is Standing.SUSPENDED
         await commit(stores, state(Standing.ACTIVE, 2))
-        assert await stores.tenants.standing(ACME) is Standing.ACTIVE
+        assert (await stores.tenants.remembered(ACME)).standing is Standing.ACTIVE
 
     async def test_one_of_two_writers_of_a_state_wins(self, stores: Stores) -> None:
         results = await asyncio.gather(
@@ -139,7 +144,7 @@ class TenantStoreContract(StoreContract):
     ) -> None:
         await commit(second_stores, state())
         assert await stores.tenants.current(ACME) == state()
-        assert await stores.tenants.standing(ACME) is Standing.SUSPENDED
+        assert (await stores.tenants.remembered(ACME)).standing is Standing.SUSPENDED
 
     async def test_suspended_tenant_is_written(self, stores: Stores) -> None:
         await stores.config.commit(everything())
@@ -367,7 +372,7 @@ class TenantStoreContract(StoreContract):
         await empty(stores)
         await commit(stores, state(Standing.ERASED, 2))
         await commit(stores, state(Standing.ACTIVE, 3))
-        assert await stores.tenants.standing(ACME) is Standing.ACTIVE
+        assert (await stores.tenants.remembered(ACME)).standing is Standing.ACTIVE
         again = everything()
         await stores.config.commit(evolve(again, mappings=()))
         key = await stores.secrets.active_key(ACME)

@@ -30,6 +30,7 @@ from tests.contract.moving_contract import MovingContract
 from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
+from tests.contract.renaming_contract import RenamingContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.store_records_contract import StoreRecordsContract
 from tests.contract.stores import Outage, StoreContract, Stores
@@ -139,6 +140,9 @@ class TestMongoTenantStore(InMongo, TenantStoreContract): ...
 
 
 class TestMongoMoving(InMongo, MovingContract): ...
+
+
+class TestMongoRenaming(InMongo, RenamingContract): ...
 
 
 class TestMongoSecretStore(InMongo, SecretStoreContract): ...

@@ -29,6 +29,7 @@ from tests.contract.moving_contract import MovingContract
 from tests.contract.pauses_contract import PausesContract
 from tests.contract.prune_contract import PruneContract
 from tests.contract.records_contract import RecordsContract
+from tests.contract.renaming_contract import RenamingContract
 from tests.contract.secret_store_contract import SecretStoreContract
 from tests.contract.sqlite_stores import stores_over
 from tests.contract.store_records_contract import StoreRecordsContract
@@ -121,6 +122,9 @@ class TestSqliteTenantStore(InSqlite, TenantStoreContract): ...
 
 
 class TestSqliteMoving(InSqlite, MovingContract): ...
+
+
+class TestSqliteRenaming(InSqlite, RenamingContract): ...
 
 
 class TestSqliteSecretStore(InSqlite, SecretStoreContract): ...

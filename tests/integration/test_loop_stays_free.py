@@ -274,6 +274,7 @@ def on_mappings(size: int) -> Iterator[Attack]:
     yield Attack("GET /v1/tenants/{tenant}/certificate")
     to_other = "?to=other&dry_run=1"
     yield Attack("POST /v1/tenants/{tenant}/{domain}/move", query=to_other, reaches=True)
+    yield Attack("POST /v1/tenants/{tenant}/rename", query=to_other, reaches=True)
     yield Attack("GET /v1/certificates/keys", reaches=True)
     known = filled(size - 2000, known_of)
     yield Attack("POST /v1/reconcile", f'{{"known":[{known}]}}'.encode(), reaches=True)

@@ -4,7 +4,7 @@ Which crew a message goes to, and what it signs with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final
@@ -32,7 +32,7 @@ from odoo_ai_config.domain.conversations.state import Pause
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.crews import Crew, crew_of
 from odoo_ai_config.domain.documents.document import Document
-from odoo_ai_config.domain.documents.revisions import content_of
+from odoo_ai_config.domain.documents.revisions import Revision, content_of
 from odoo_ai_config.domain.errors import CrewNotFoundError, InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     CREWS,
@@ -40,6 +40,7 @@ from odoo_ai_config.domain.identifiers import (
     PAUSES,
     BusinessArea,
     ChatwootId,
+    DocumentKey,
     TenantArea,
 )
 from odoo_ai_config.domain.messages.inbox import Destination, Origin
@@ -93,10 +94,8 @@ class CrewLookup:
         """
         if destination is None:
             raise CrewNotFoundError
-        own = await self.standings.place(destination.owner)
-        owners = (own, TenantArea(own.tenant, BusinessArea()))
-        current = await self.store.current([owner.document(CREWS) for owner in owners])
-        for owner in owners:
+        own, current = await self._current(destination.owner, _crews_of)
+        for owner in _owners(own):
             document = content_of(current.get(owner.document(CREWS)))
             if document is not None:
                 return await run_off_loop(
@@ -127,11 +126,8 @@ class CrewLookup:
         An area without a ``crews`` document, or with a faulty one, has the default rules: the
         delivery finds out that no crew can be asked.
         """
-        owner = await self.standings.place(owner)
-        owners = (owner, TenantArea(owner.tenant, BusinessArea()))
-        metadata, pauses = owner.document(METADATA), pauses_place(owner.tenant).document(PAUSES)
-        keys = [owner.document(CREWS) for owner in owners]
-        current = await self.store.current([*keys, metadata, pauses])
+        owner, current = await self._current(owner, _told_by)
+        *keys, metadata, pauses = _told_by(owner)
         document = next(filter(None, (content_of(current.get(key)) for key in keys)), None)
         rules = await self._rules_of(document, crew, account, inbox)
         company = content_of(current.get(metadata))
@@ -140,6 +136,21 @@ class CrewLookup:
         paused = pauses_in(content_of(current.get(pauses)))
         served = await self.standings.is_served(owner.tenant)
         return Answering(rules, paused.of(account, inbox), served)
+
+    async def _current(
+        self, owner: TenantArea, keys: Callable[[TenantArea], Sequence[DocumentKey]]
+    ) -> tuple[TenantArea, Mapping[DocumentKey, Revision]]:
+        """
+        Where *owner* is, and the documents there that *keys* names.
+
+        Without one, this process may not know yet that the tenant is renamed: it takes a look.
+        """
+        place = await self.standings.place(owner)
+        current = await self.store.current(keys(place))
+        if any(content_of(revision) is not None for revision in current.values()):
+            return place, current
+        exact = await self.standings.place(owner, exact=True)
+        return exact, current if exact == place else await self.store.current(keys(exact))
 
     async def _rules_of(
         self,
@@ -168,6 +179,19 @@ class CrewLookup:
         if crew.secret is None:
             return None
         return await self.sealer.credential(self.store, crew.owner, crew.secret)
+
+
+def _owners(owner: TenantArea) -> tuple[TenantArea, TenantArea]:
+    return owner, TenantArea(owner.tenant, BusinessArea())
+
+
+def _crews_of(owner: TenantArea) -> list[DocumentKey]:
+    return [one.document(CREWS) for one in _owners(owner)]
+
+
+def _told_by(owner: TenantArea) -> list[DocumentKey]:
+    pauses = pauses_place(owner.tenant).document(PAUSES)
+    return [*_crews_of(owner), owner.document(METADATA), pauses]
 
 
 @lru_cache(maxsize=_RULES_KEPT)

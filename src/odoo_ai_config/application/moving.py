@@ -1,10 +1,10 @@
 """
-Move a business area of a tenant to another name.
+Move a business area of a tenant to another name, and plan such moves.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -40,14 +40,22 @@ from odoo_ai_config.domain.identifiers import (
     PAUSES,
     RETENTION,
     BusinessArea,
-    CredentialRef,
     TenantArea,
+    TenantId,
 )
-from odoo_ai_config.domain.tenants import AreaInUseError, AreaMove, TenantState, Wish, relocated
+from odoo_ai_config.domain.tenants import (
+    AreaInUseError,
+    AreaMove,
+    MoveTooLargeError,
+    Wish,
+    relocated,
+)
 
 # They are about the whole tenant, and stay where they are looked for.
 _OF_TENANT: Final = frozenset({PAUSES, RETENTION})
 _PAGE: Final = 100
+# A commit of so many takes seconds. Retention keeps the versions of a document far below it.
+MOST_MOVED: Final = 5000
 
 
 @frozen
@@ -73,14 +81,159 @@ class AreaPlan:
 
 
 @frozen
+class Relocation:
+    """
+    What a commit holds of the documents, credentials, channels and addresses that move.
+
+    Args:
+        newest: The newest revision of each document, as it is at the new place.
+        channels: How many channels have another owner.
+    """
+
+    newest: tuple[Revision, ...]
+    changeset: Changeset
+    channels: int
+
+
+@frozen
 class _Sealed:
     """
-    The values of an area at its new place, and their fingerprints there by those before.
+    Values at their new places, and their fingerprints there by those before, for each area.
     """
 
     secrets: tuple[SealedSecret, ...] = ()
     sealing: Sealing = field(factory=Sealing)
-    fingerprints: Mapping[tuple[str, Fingerprint], Fingerprint] = field(factory=dict)
+    erased: tuple[SealContext, ...] = ()
+    fingerprints: Mapping[TenantArea, Mapping[tuple[str, Fingerprint], Fingerprint]] = field(
+        factory=dict
+    )
+
+
+@frozen(eq=False)
+class Relocator:
+    """
+    Plans how areas get other names, with all that has to change in one commit.
+
+    Args:
+        most: The most versions and credentials of a commit.
+    """
+
+    store: ConfigStore
+    channels: ChannelDirectory
+    addresses: AddressStore
+    secrets: SecretStore
+    sealer: Sealer
+    most: int = MOST_MOVED
+
+    async def planned(
+        self, newest: Sequence[Revision], places: Callable[[TenantArea], TenantArea], wish: Wish
+    ) -> Relocation:
+        """
+        Move the documents *newest* of a tenant, and what belongs to their areas.
+
+        Args:
+            newest: The living documents that move.
+            places: Where each area of the tenant is afterwards; itself, if it stays.
+            wish: Whose tenant it is, who asks for it and when.
+
+        Raises:
+            MoveTooLargeError: They have too many versions and credentials.
+            SealBrokenError, MasterKeyMissingError: A credential does not open.
+        """
+        areas = {revision.key.owner: places(revision.key.owner) for revision in newest}
+        sealed = await self._sealed(areas, wish.at)
+        moved: list[Revision] = []
+        for revision in newest:
+            room = self.most - len(moved) - len(sealed.secrets)
+            moved += await self._history(revision, areas[revision.key.owner], sealed, room)
+        mappings = await self._mappings(places, wish)
+        addresses = await self._addresses(places, wish.tenant)
+        gone = [tombstone(one, author=wish.by, at=wish.at) for one in newest]
+        changeset = Changeset(
+            revisions=(*moved, *gone),
+            mappings=tuple(mappings),
+            secrets=sealed.secrets,
+            erased=sealed.erased,
+            **sealed.sealing.key_parts,
+            addresses=tuple(addresses),
+        )
+        by_key = {revision.key: revision for revision in moved}
+        channels = sum(places(one.mapping.owner) == one.mapping.owner for one in mappings)
+        return Relocation(tuple(by_key.values()), changeset, channels)
+
+    async def _sealed(self, areas: Mapping[TenantArea, TenantArea], at: datetime) -> _Sealed:
+        secrets: list[SealedSecret] = []
+        erased: list[SealContext] = []
+        fingerprints: dict[TenantArea, dict[tuple[str, Fingerprint], Fingerprint]] = {}
+        sealing = Sealing()
+        for source, target in areas.items():
+            fingerprints[source] = {}
+            for ref, stored in (await self.secrets.stored_in(source)).items():
+                if len(secrets) + len(stored) > self.most:
+                    raise MoveTooLargeError(self.most)
+                erased.append(SealContext(source, ref))
+                for before in stored:
+                    value = await self.sealer.opened(SealContext(source, ref), before)
+                    place = SealContext(target, ref)
+                    after, sealing = await self.sealer.one(place, value, at=at, beside=sealing)
+                    secrets += sealing.secrets
+                    fingerprints[source][ref.value, before] = after
+        return _Sealed(tuple(secrets), sealing, tuple(erased), fingerprints)
+
+    async def _history(
+        self, newest: Revision, target: TenantArea, sealed: _Sealed, room: int
+    ) -> Sequence[Revision]:
+        key, before = target.document(newest.key.kind), None
+        history: list[Revision] = []
+        while page := await self.store.history(newest.key, before=before, limit=_PAGE):
+            history += page
+            if len(history) > room:
+                raise MoveTooLargeError(self.most)
+            before = page[-1].version
+        first = version_of((await self.store.current((key,))).get(key)) + 1
+        moved: list[Revision] = []
+        for version, revision in enumerate(reversed(history), start=first):
+            document = revision.document
+            if key.kind == CREDENTIALS:
+                marks = sealed.fingerprints[newest.key.owner]
+                reseal = partial(resealed, document, marks)
+                document = await run_off_loop(reseal, cost=cost_of(document))
+            moved.append(evolve(revision, key=key, version=version, document=document))
+        return moved
+
+    async def _mappings(
+        self, places: Callable[[TenantArea], TenantArea], wish: Wish
+    ) -> list[MappingRevision]:
+        moved: list[MappingRevision | None] = []
+        author, at = wish.by, wish.at
+        for current in await self.channels.mappings(wish.tenant):
+            mapping = current.mapping
+            target = places(mapping.owner)
+            if target == mapping.owner:
+                continue
+            if mapping.key.holder is None:
+                new = evolve(mapping, owner=target)
+                moved.append(remapped(current, new, author=author, at=at))
+                continue
+            # It has no channel: the name of the area is its key.
+            key = ChannelKey(holder=target)
+            there = (await self.channels.current((key,))).get(key)
+            held: ChannelMapping = evolve(mapping, key=key, owner=target)
+            moved.append(remapped(there, held, author=author, at=at))
+            moved.append(released(current, author=author, at=at))
+        return [one for one in moved if one is not None]
+
+    async def _addresses(
+        self, places: Callable[[TenantArea], TenantArea], tenant: TenantId
+    ) -> list[Address]:
+        after, moved = None, []
+        while page := await self.addresses.addresses(tenant=tenant, after=after, limit=_PAGE):
+            for address in page:
+                target = places(address.feed.owner)
+                if target != address.feed.owner:
+                    moved.append(evolve(address, feed=evolve(address.feed, owner=target)))
+            after = page[-1].id
+        return moved
 
 
 @frozen(eq=False)
@@ -95,10 +248,7 @@ class MoveArea:
 
     store: ConfigStore
     tenants: TenantStore
-    channels: ChannelDirectory
-    addresses: AddressStore
-    secrets: SecretStore
-    sealer: Sealer
+    relocator: Relocator
     clock: Clock
 
     async def __call__(
@@ -118,7 +268,8 @@ class MoveArea:
             InvalidValueError: Both are the same.
             DocumentNotFoundError: *source* has no document.
             AreaInUseError: *target* has documents.
-            TenantErasedError: The tenant is erased.
+            MoveTooLargeError: *source* has too many versions and credentials.
+            TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
         """
         caller.require(Scope.ADMIN, source.tenant)
         caller.require_unbound()
@@ -133,7 +284,8 @@ class MoveArea:
 
         Raises:
             AreaInUseError: Both have documents.
-            TenantErasedError: The tenant is erased.
+            MoveTooLargeError: *source* has too many versions and credentials.
+            TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
         """
         caller.require(Scope.WEBHOOK, target.tenant)
         place = TenantArea(target.tenant, source)
@@ -154,7 +306,28 @@ class MoveArea:
         async def decide() -> tuple[Changeset, AreaPlan]:
             current = await self.tenants.current(source.tenant)
             state = relocated(current, wish, AreaMove(source.domain, target.domain))
-            changeset, plan = await self._planned(source, target, wish, state)
+            newest = await self._documents(source)
+            if not newest:
+                raise DocumentNotFoundError
+            if await self._documents(target):
+                raise AreaInUseError
+
+            def place(area: TenantArea) -> TenantArea:
+                return target if area == source else area
+
+            moved = await self.relocator.planned(newest, place, wish)
+            changeset = moved.changeset
+            plan = AreaPlan(
+                source,
+                target,
+                moved.newest,
+                len(changeset.revisions) - len(newest),
+                len(changeset.secrets),
+                moved.channels,
+                len(changeset.addresses),
+            )
+            if dry_run:
+                return Changeset(), plan
             entry = AuditEntry(
                 wish.at,
                 AuditAction.AREA_MOVED,
@@ -163,116 +336,10 @@ class MoveArea:
                 f"{source} -> {target}",
                 request_id,
             )
-            return (
-                Changeset() if dry_run else evolve(changeset, audit=(entry,)),
-                plan,
-            )
+            return evolve(changeset, audit=(entry,), tenant_states=(state,)), plan
 
         return await commit_decided(self.store, decide, reason=wish.reason)
-
-    async def _planned(
-        self, source: TenantArea, target: TenantArea, wish: Wish, state: TenantState
-    ) -> tuple[Changeset, AreaPlan]:
-        newest = await self._documents(source)
-        if not newest:
-            raise DocumentNotFoundError
-        if await self._documents(target):
-            raise AreaInUseError
-        sealed = await self._sealed(source, target, wish.at)
-        moved: list[Revision] = []
-        for revision in newest:
-            moved += await self._history(revision, target, sealed)
-        mappings = await self._mappings(source, target, wish)
-        addresses = [
-            evolve(address, feed=evolve(address.feed, owner=target))
-            async for address in self._addresses(source)
-        ]
-        by_kind = {revision.key: revision for revision in moved}
-        plan = AreaPlan(
-            source,
-            target,
-            tuple(by_kind.values()),
-            len(moved),
-            len(sealed.secrets),
-            sum(revision.mapping.owner == target for revision in mappings),
-            len(addresses),
-        )
-        gone = [tombstone(one, author=wish.by, at=wish.at) for one in newest]
-        changeset = Changeset(
-            revisions=(*moved, *gone),
-            mappings=tuple(mappings),
-            secrets=sealed.secrets,
-            erased=tuple(
-                SealContext(source, CredentialRef(ref)) for ref, _ in sealed.fingerprints
-            ),
-            new_tenant_key=sealed.sealing.new_tenant_key,
-            sealed_under=sealed.sealing.sealed_under,
-            addresses=tuple(addresses),
-            tenant_states=(state,),
-        )
-        return changeset, plan
 
     async def _documents(self, area: TenantArea) -> list[Revision]:
         found = await self.store.documents(area.tenant, area.domain)
         return [revision for revision in found if revision.key.kind not in _OF_TENANT]
-
-    async def _sealed(self, source: TenantArea, target: TenantArea, at: datetime) -> _Sealed:
-        secrets: list[SealedSecret] = []
-        fingerprints: dict[tuple[str, Fingerprint], Fingerprint] = {}
-        sealing = Sealing()
-        for ref, stored in (await self.secrets.stored_in(source)).items():
-            for before in stored:
-                value = await self.sealer.opened(SealContext(source, ref), before)
-                after, sealing = await self.sealer.one(SealContext(target, ref), value, at=at)
-                secrets += sealing.secrets
-                fingerprints[ref.value, before] = after
-        return _Sealed(tuple(secrets), sealing, fingerprints)
-
-    async def _history(
-        self, newest: Revision, target: TenantArea, sealed: _Sealed
-    ) -> Sequence[Revision]:
-        key, before = target.document(newest.key.kind), None
-        history: list[Revision] = []
-        while page := await self.store.history(newest.key, before=before, limit=_PAGE):
-            history += page
-            before = page[-1].version
-        first = version_of((await self.store.current((key,))).get(key)) + 1
-        moved: list[Revision] = []
-        for version, revision in enumerate(reversed(history), start=first):
-            document = revision.document
-            if key.kind == CREDENTIALS:
-                reseal = partial(resealed, document, sealed.fingerprints)
-                document = await run_off_loop(reseal, cost=cost_of(document))
-            moved.append(evolve(revision, key=key, version=version, document=document))
-        return moved
-
-    async def _mappings(
-        self, source: TenantArea, target: TenantArea, wish: Wish
-    ) -> list[MappingRevision]:
-        moved: list[MappingRevision | None] = []
-        author, at = wish.by, wish.at
-        for current in await self.channels.mappings(source.tenant):
-            mapping = current.mapping
-            if mapping.owner != source:
-                continue
-            if mapping.key.holder is None:
-                new = evolve(mapping, owner=target)
-                moved.append(remapped(current, new, author=author, at=at))
-                continue
-            # It has no channel: the name of the area is its key.
-            key = ChannelKey(holder=target)
-            there = (await self.channels.current((key,))).get(key)
-            held: ChannelMapping = evolve(mapping, key=key, owner=target)
-            moved.append(remapped(there, held, author=author, at=at))
-            moved.append(released(current, author=author, at=at))
-        return [one for one in moved if one is not None]
-
-    async def _addresses(self, source: TenantArea) -> AsyncIterator[Address]:
-        after = None
-        while page := await self.addresses.addresses(
-            tenant=source.tenant, after=after, limit=_PAGE
-        ):
-            for address in page:
-                if address.feed.owner == source:
-                    yield address
-            after = page[-1].id

@@ -4,7 +4,7 @@ Whether anything of a tenant may be served.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from attrs import frozen
@@ -19,8 +19,11 @@ from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.tenants import (
     CLOSED,
     AreaMovedError,
+    Remembered,
     Standing,
+    TenantState,
     place_in,
+    refuse_closed,
     require_served,
 )
 
@@ -42,26 +45,36 @@ class Standings:
         Refuse to serve anything of *tenant* unless it is active.
 
         Raises:
-            TenantSuspendedError, TenantErasedError: It is not.
+            TenantSuspendedError, TenantErasedError, TenantRenamedError: It is not.
         """
-        require_served(tenant, await self.tenants.standing(tenant))
+        require_served(tenant, await self.tenants.remembered(tenant))
 
-    async def place(self, area: TenantArea) -> TenantArea:
+    async def place(self, area: TenantArea, *, exact: bool = False) -> TenantArea:
         """
-        Where *area* is, if it has moved; otherwise itself.
+        Where *area* is, if it has moved or its tenant is renamed; otherwise itself.
+
+        By what this process remembers, unless it is to be *exact*.
         """
-        return await self.tenants.place(area)
+        read: Callable[[TenantId], Awaitable[TenantState | Remembered | None]]
+        read = self.tenants.current if exact else self.tenants.remembered
+        known = await read(area.tenant)
+        while known is not None and known.successor is not None:
+            area = TenantArea(known.successor, area.domain)
+            known = await read(area.tenant)
+        if known is None or not known.moves:
+            return area
+        return TenantArea(area.tenant, place_in(known.moves, area.domain))
 
     async def require_served_at(self, area: TenantArea) -> None:
         """
         Refuse to serve anything of *area* unless its tenant is active and the area is there.
 
         Raises:
-            TenantSuspendedError, TenantErasedError: The tenant is not active.
+            TenantSuspendedError, TenantErasedError, TenantRenamedError: The tenant is not active.
             AreaMovedError: It has moved.
         """
         await self.require_served(area.tenant)
-        place = await self.tenants.place(area)
+        place = await self.place(area)
         if place != area:
             raise AreaMovedError(place)
 
@@ -78,14 +91,33 @@ class Standings:
 
         Raises:
             AreaMovedError: It has moved.
+            TenantErasedError, TenantRenamedError: Its tenant is erased or renamed.
         """
-        place = await self.tenants.place(area)
-        if place == area and not any(one is not None and not one.deleted for one in newest):
-            state = await self.tenants.current(area.tenant)
-            if state is not None:
-                place = TenantArea(area.tenant, place_in(state.moves, area.domain))
-        if place != area:
-            raise AreaMovedError(place)
+        known: TenantState | Remembered | None = await self.tenants.remembered(area.tenant)
+        if not any(one is not None and not one.deleted for one in newest):
+            known = await self.tenants.current(area.tenant)
+        _refuse_gone(area, known)
+
+    async def require_all_mapped(
+        self, stored: Iterable[MappingRevision], revisions: Iterable[MappingRevision]
+    ) -> None:
+        """
+        Refuse *revisions* of an operator that give a channel to an area which has moved.
+
+        By what this process remembers: it is about very many areas.
+
+        Args:
+            stored: The mapping, or the part of it that *revisions* follow on.
+            revisions: What is to be committed.
+
+        Raises:
+            AreaMovedError: It has moved.
+            TenantErasedError, TenantRenamedError: Its tenant is erased or renamed.
+        """
+        before = {one.mapping.key: one.mapping.owner for one in stored}
+        mappings = [one.mapping for one in revisions]
+        for owner in sorted({one.owner for one in mappings if before.get(one.key) != one.owner}):
+            _refuse_gone(owner, await self.tenants.remembered(owner.tenant))
 
     async def require_mapped_at(self, owner: TenantArea, current: MappingRevision | None) -> None:
         """
@@ -111,7 +143,7 @@ class Standings:
         """
         Whether *tenant* is active.
         """
-        return await self.tenants.standing(tenant) is Standing.ACTIVE
+        return (await self.tenants.remembered(tenant)).standing is Standing.ACTIVE
 
     async def erased_owner(self, message: IncomingMessage, route: Route) -> TenantId | None:
         """
@@ -128,6 +160,13 @@ class Standings:
         found = await self.channels.current(keys)
         for revision in found.values():
             owner = revision.mapping.owner.tenant
-            if await self.tenants.standing(owner) in CLOSED:
+            if (await self.tenants.remembered(owner)).standing in CLOSED:
                 return owner
         return None
+
+
+def _refuse_gone(area: TenantArea, known: TenantState | Remembered | None) -> None:
+    refuse_closed(area.tenant, known)
+    place = area.domain if known is None else place_in(known.moves, area.domain)
+    if place != area.domain:
+        raise AreaMovedError(TenantArea(area.tenant, place))

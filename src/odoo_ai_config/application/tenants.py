@@ -5,10 +5,10 @@ List tenants, suspend them, erase them and reopen them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.errors import ContentionError
@@ -30,18 +30,20 @@ from odoo_ai_config.domain.errors import TenantNotFoundError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 from odoo_ai_config.domain.tenants import (
     CLOSED,
+    ERASURE,
+    RENAMES,
     Certificate,
     CertificateInvalidError,
     CertificateNotFoundError,
     NotedErasure,
     Standing,
     TenantContents,
-    TenantErasedError,
     TenantState,
     Wish,
     counted,
     erased,
     erasing,
+    refuse_closed,
     reopened,
     require_confirmed,
     resumed,
@@ -106,14 +108,13 @@ class ListTenants:
         """
         caller.require(Scope.CONFIG_READ, tenant)
         overview = await self._overview(tenant)
-        if overview.standing in CLOSED:
-            raise TenantErasedError(tenant)
+        refuse_closed(tenant, await self.tenants.remembered(tenant))
         if not overview.documents:
             raise TenantNotFoundError
         return overview
 
     async def _overview(self, tenant: TenantId) -> TenantOverview:
-        standing = await self.tenants.standing(tenant)
+        standing = (await self.tenants.remembered(tenant)).standing
         return TenantOverview(tenant, tuple(await self.store.documents(tenant)), standing)
 
 
@@ -293,6 +294,8 @@ class EraseTenant:
         """
         wish = _wish(tenant, caller, self.clock, reason)
         require_confirmed(tenant, confirmation)
+        # One that is renamed is not to be erased.
+        erasing(await self.tenants.current(tenant), wish, ())
         if standing_of(await self.tenants.current(tenant)) not in CLOSED:
             await self.planned(tenant, caller=caller)
             await self._begun(wish, request_id)
@@ -338,10 +341,7 @@ class EraseTenant:
         Raises:
             StoreUnusableError: The list beside the store cannot be read or written.
         """
-        after, notes = None, set[str]()
-        while page := await self.tenants.states(CLOSED, after=after, limit=_PAGE):
-            notes |= {NotedErasure.of(state).text for state in page}
-            after = page[-1].tenant
+        notes = await self._notes_of([state async for state in self._states(ERASURE)])
         if missing := notes - await self.noted.noted():
             await self.noted.note(missing)
 
@@ -388,7 +388,7 @@ class EraseTenant:
         on_progress: Callable[[int], None] = _unreported,
     ) -> TenantState:
         # Before anything goes: a restored older store does not bring it back.
-        await self.noted.note([NotedErasure.of(await self._current(tenant)).text])
+        await self.noted.note(await self._notes_of([await self._current(tenant)]))
         await self._counted(tenant)
         steps = 0
         while await self.tenants.remove_some(tenant):
@@ -408,6 +408,27 @@ class EraseTenant:
             return Changeset(tenant_states=(state,), audit=(entry,)), state
 
         return await commit_decided(self.store, decide)
+
+    async def _notes_of(self, erasures: Iterable[TenantState]) -> set[str]:
+        """
+        What is noted of *erasures*: under each id that their tenants had.
+        """
+        notes = {state.tenant: NotedErasure.of(state) for state in erasures}
+        renamed = [state async for state in self._states(RENAMES)] if notes else []
+        while earlier := [
+            evolve(notes[state.successor], tenant=state.tenant, data_keys=state.data_keys)
+            for state in renamed
+            if state.successor in notes and state.tenant not in notes
+        ]:
+            notes |= {note.tenant: note for note in earlier}
+        return {note.text for note in notes.values()}
+
+    async def _states(self, standings: Collection[Standing]) -> AsyncIterator[TenantState]:
+        after = None
+        while page := await self.tenants.states(standings, after=after, limit=_PAGE):
+            for state in page:
+                yield state
+            after = page[-1].tenant
 
     async def _counted(self, tenant: TenantId) -> None:
         """

@@ -110,6 +110,8 @@ class AuditAction(enum.Enum):
     TENANT_ERASED = "tenant_erased"
     TENANT_REOPENED = "tenant_reopened"
     AREA_MOVED = "area_moved"
+    TENANT_RENAMED = "tenant_renamed"
+    RENAME_FINISHED = "rename_finished"
 
 
 @frozen

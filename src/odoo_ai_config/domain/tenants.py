@@ -1,5 +1,5 @@
 """
-Where a tenant stands: served, suspended or erased; and the certificate of its erasure.
+Where a tenant stands: served, suspended, erased or renamed; and the certificate of its erasure.
 """
 
 from __future__ import annotations
@@ -34,10 +34,16 @@ class Standing(enum.Enum):
     SUSPENDED = "suspended"
     ERASING = "erasing"
     ERASED = "erased"
+    RENAMING = "renaming"
+    RENAMED = "renamed"
 
 
+# Everything of a tenant that stands here is to be removed, or was.
+ERASURE: Final = frozenset({Standing.ERASING, Standing.ERASED})
+# It has another id.
+RENAMES: Final = frozenset({Standing.RENAMING, Standing.RENAMED})
 # Nothing new may be written for a tenant that stands here.
-CLOSED: Final = frozenset({Standing.ERASING, Standing.ERASED})
+CLOSED: Final = frozenset(Standing) - {Standing.ACTIVE, Standing.SUSPENDED}
 
 
 @frozen
@@ -59,6 +65,25 @@ class TenantErasedError(DomainError):
 
 
 @frozen
+class TenantRenamedError(DomainError):
+    """
+    The tenant has another id, and an operator has not reopened this one.
+
+    Args:
+        successor: Its id now.
+    """
+
+    tenant: TenantId
+    successor: TenantId
+
+
+class TenantInUseError(DomainError):
+    """
+    The hub has something of the tenant already, so that no other one can get its id.
+    """
+
+
+@frozen
 class AreaMovedError(DomainError):
     """
     The business area has moved to another one of its tenant.
@@ -74,6 +99,18 @@ class AreaInUseError(DomainError):
     """
     The business area has documents already, so that no other one can move there.
     """
+
+
+@frozen
+class MoveTooLargeError(DomainError):
+    """
+    There is more to move than one commit may hold.
+
+    Args:
+        limit: The most versions and credentials together.
+    """
+
+    limit: int
 
 
 @frozen
@@ -111,19 +148,6 @@ class TenantContents:
 KINDS: Final = tuple(attribute.name for attribute in fields(TenantContents))
 
 
-def require_served(tenant: TenantId, standing: Standing) -> None:
-    """
-    Refuse to serve anything of *tenant* unless it is active.
-
-    Raises:
-        TenantSuspendedError, TenantErasedError: It is not.
-    """
-    if standing in CLOSED:
-        raise TenantErasedError(tenant)
-    if standing is not Standing.ACTIVE:
-        raise TenantSuspendedError(tenant)
-
-
 @frozen
 class AreaMove:
     """
@@ -148,6 +172,7 @@ class TenantState:
         certificate: Of a finished erasure: its certificate, as `Certificate.text`.
         moves: The business areas that have moved, at most one for each source. No target of one
             is a source of another.
+        successor: Of a renamed tenant: its id now.
     """
 
     tenant: TenantId
@@ -160,6 +185,7 @@ class TenantState:
     contents: TenantContents | None = None
     certificate: str | None = None
     moves: tuple[AreaMove, ...] = ()
+    successor: TenantId | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -173,6 +199,8 @@ class TenantState:
         """
         Whether the data keys of the tenant are destroyed with its commit.
         """
+        if self.standing is Standing.RENAMING:
+            return bool(self.data_keys)
         return self.standing is Standing.ERASING and self.contents is None
 
 
@@ -235,6 +263,33 @@ class Remembered:
 
     standing: Standing = Standing.ACTIVE
     moves: tuple[AreaMove, ...] = ()
+    successor: TenantId | None = None
+
+
+def refuse_closed(tenant: TenantId, known: TenantState | Remembered | None) -> None:
+    """
+    Refuse *tenant* if nothing new may be written for it.
+
+    Raises:
+        TenantErasedError, TenantRenamedError: It is erased or renamed.
+    """
+    if known is None or known.standing not in CLOSED:
+        return
+    if known.successor is not None:
+        raise TenantRenamedError(tenant, known.successor)
+    raise TenantErasedError(tenant)
+
+
+def require_served(tenant: TenantId, known: Remembered) -> None:
+    """
+    Refuse to serve anything of *tenant* unless it is active.
+
+    Raises:
+        TenantSuspendedError, TenantErasedError, TenantRenamedError: It is not.
+    """
+    refuse_closed(tenant, known)
+    if known.standing is not Standing.ACTIVE:
+        raise TenantSuspendedError(tenant)
 
 
 def standing_of(state: TenantState | None) -> Standing:
@@ -291,13 +346,12 @@ def relocated(current: TenantState | None, wish: Wish, move: AreaMove) -> Tenant
 
     Raises:
         InvalidValueError: Source and target are the same.
-        TenantErasedError: The tenant is erased.
+        TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
     """
     if move.source == move.target:
         raise InvalidValueError("to", "other_domain")
+    refuse_closed(wish.tenant, current)
     standing = standing_of(current)
-    if standing in CLOSED:
-        raise TenantErasedError(wish.tenant)
     before = () if current is None else current.moves
     moves = [
         AreaMove(one.source, place_in((move,), one.target))
@@ -332,9 +386,8 @@ def resumed(current: TenantState | None, wish: Wish) -> TenantState | None:
 
 
 def _moved(current: TenantState | None, wish: Wish, standing: Standing) -> TenantState | None:
+    refuse_closed(wish.tenant, current)
     before = standing_of(current)
-    if before in CLOSED:
-        raise TenantErasedError(wish.tenant)
     return None if before is standing else wish.granted(current, standing)
 
 
@@ -343,7 +396,12 @@ def erasing(
 ) -> TenantState | None:
     """
     The state with which the erasure begins; None if it has begun or is done.
+
+    Raises:
+        TenantRenamedError: It is renamed.
     """
+    if current is not None and current.successor is not None:
+        raise TenantRenamedError(wish.tenant, current.successor)
     if standing_of(current) in CLOSED:
         return None
     return evolve(wish.granted(current, Standing.ERASING), data_keys=data_keys)
@@ -370,17 +428,61 @@ def erased(current: TenantState, certificate: Certificate) -> TenantState:
 
 def reopened(current: TenantState | None, wish: Wish) -> TenantState | None:
     """
-    The state of an erased tenant that may be written again; None if it is not erased.
+    The state of an erased or renamed tenant that may be written again; None if it is open.
 
     Raises:
-        TenantErasedError: Its erasure is not finished.
+        TenantErasedError, TenantRenamedError: That is not finished.
     """
     before = standing_of(current)
-    if before is Standing.ERASING:
-        raise TenantErasedError(wish.tenant)
-    if before is not Standing.ERASED:
+    if before in {Standing.ERASING, Standing.RENAMING}:
+        refuse_closed(wish.tenant, current)
+    if before not in CLOSED:
         return None
     return wish.granted(current, Standing.ACTIVE)
+
+
+def renamed(current: TenantState | None, wish: Wish, successor: TenantId) -> TenantState:
+    """
+    The state of a tenant whose messages are still to follow to *successor*.
+
+    Raises:
+        InvalidValueError: That is its own id.
+        TenantErasedError, TenantRenamedError: It is erased or renamed.
+    """
+    if successor == wish.tenant:
+        raise InvalidValueError("to", "other_tenant")
+    refuse_closed(wish.tenant, current)
+    return evolve(wish.granted(current, Standing.RENAMING), successor=successor)
+
+
+def succeeding(current: TenantState | None, wish: Wish, before: TenantState | None) -> TenantState:
+    """
+    The state of the tenant that gets everything of one that stood as *before*, and stands so, too.
+
+    Raises:
+        TenantErasedError, TenantRenamedError: It is erased or renamed.
+    """
+    refuse_closed(wish.tenant, current)
+    granted = wish.granted(current, standing_of(before))
+    if before is None:
+        return granted
+    return evolve(
+        granted, since=before.since, by=before.by, reason=before.reason, moves=before.moves
+    )
+
+
+def forgetting(current: TenantState, data_keys: tuple[str, ...]) -> TenantState:
+    """
+    The state of a renamed tenant of which nothing is sealed any more: its *data_keys* go.
+    """
+    return evolve(current, revision=current.revision + 1, data_keys=data_keys)
+
+
+def settled(current: TenantState) -> TenantState:
+    """
+    The state of a renamed tenant of which nothing is left.
+    """
+    return evolve(current, revision=current.revision + 1, standing=Standing.RENAMED)
 
 
 def require_confirmed(tenant: TenantId, confirmation: str | None) -> None:

@@ -498,6 +498,24 @@ class Hub:
             dry_run=dry_run,
         )
 
+    async def rename_tenant(
+        self, tenant: str, *, to: str, reason: str | None = None, dry_run: bool = False
+    ) -> TenantContents:
+        """
+        Give a tenant another id, and return how much of it there is; everything moves there.
+
+        With *dry_run* nothing is changed. Messages that a server has in hand follow by itself.
+
+        Raises:
+            TenantNotFoundError: There is nothing of it.
+            TenantInUseError: There is something of the other one.
+        """
+        old, new, rename = TenantId(tenant), TenantId(to), self.services.rename_tenant
+        if dry_run:
+            return await rename.planned(old, new, caller=self.caller)
+        state = await rename(old, new, caller=self.caller, reason=reason)
+        return state.contents or TenantContents()
+
     async def suspend_tenant(self, tenant: str, *, reason: str | None = None) -> None:
         """
         Serve nothing of a tenant until `end_suspension`, and take everything in meanwhile.

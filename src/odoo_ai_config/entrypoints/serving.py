@@ -46,7 +46,7 @@ _STORE_SECONDS: Final = 1.0
 _AUDIT_SECONDS: Final = 2.0
 _USES_SECONDS: Final = 60.0
 _SPOOL_SECONDS: Final = 0.25
-_ERASURE_SECONDS: Final = 10.0
+_REMOVAL_SECONDS: Final = 10.0
 _CATCHING_UP: Final = trusted("catch-up")
 
 
@@ -152,7 +152,7 @@ async def run_server(
                         failed=metrics.failure,
                     )
                 )
-                jobs.append(("erasures", partial(finish_erasures, services), _ERASURE_SECONDS))
+                jobs.append(("removals", partial(finish_removals, services), _REMOVAL_SECONDS))
             if services.bring_in_arrivals is not None:
                 bringing_in = BringingIn(app, services.bring_in_arrivals)
                 await bringing_in.count()
@@ -225,17 +225,21 @@ async def name_persons(services: Services) -> None:
             _log.info("persons_named", messages=named)
 
 
-async def finish_erasures(services: Services) -> None:
+async def finish_removals(services: Services) -> None:
     """
-    Go on with erasures that were interrupted. If that fails, the next call does it.
+    Go on with erasures and renames that are not finished. If that fails, the next call does it.
     """
-    try:
-        erased = await services.erase_tenant.go_on()
-    except ApplicationError as error:
-        _log.warning("erasure_failed", code=error.code)
-    else:
-        for state in erased:
-            _log.info("tenant_erased", tenant=state.tenant.value)
+    for work, go_on in (
+        ("erasure", services.erase_tenant.go_on),
+        ("rename", services.rename_tenant.go_on),
+    ):
+        try:
+            done = await go_on()
+        except ApplicationError as error:
+            _log.warning(f"{work}_failed", code=error.code)
+        else:
+            for state in done:
+                _log.info(f"tenant_{state.standing.value}", tenant=state.tenant.value)
 
 
 async def prune(services: Services) -> None:

@@ -83,7 +83,7 @@ from odoo_ai_config.application.messages.reply_sender import ReplySender
 from odoo_ai_config.application.messages.spooling import BringInArrivals, SpoolArrival
 from odoo_ai_config.application.messages.tasks import CrewTasks
 from odoo_ai_config.application.messages.texts import MessageTexts
-from odoo_ai_config.application.moving import MoveArea
+from odoo_ai_config.application.moving import MoveArea, Relocator
 from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
@@ -106,6 +106,7 @@ from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.reconciliation import Reconcile
+from odoo_ai_config.application.renaming import RenameTenant
 from odoo_ai_config.application.retention import (
     PruneHistory,
     PruneMessages,
@@ -244,6 +245,7 @@ class Services:
     read_standing: ReadStanding
     receive_message: ReceiveMessage
     reconcile: Reconcile
+    rename_tenant: RenameTenant
     reopen_tenant: ReopenTenant
     replay_messages: ReplayMessages
     resolve_route: ResolveRoute
@@ -283,6 +285,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     documents = DocumentWriter(store, standings, retention, clock)
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
+    relocator = Relocator(store, channels, ports.addresses, secrets, sealer)
     persons = PersonSearch(inbox, channels, texts)
     crews = CrewLookup(store, standings, sealer, policies.answer_rules)
     writer = StepWriter(store)
@@ -356,7 +359,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         list_documents=ListDocuments(store, standings),
         list_messages=ListMessages(inbox, standings),
         list_tenants=ListTenants(store, tenants),
-        move_area=MoveArea(store, tenants, channels, ports.addresses, secrets, sealer, clock),
+        move_area=MoveArea(store, tenants, relocator, clock),
         note_key_uses=NoteKeyUses(store, clock),
         open_address=OpenAddress(store, ports.addresses, clock),
         patch_document=PatchDocument(documents, credentials),
@@ -386,6 +389,17 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             clock,
         ),
         reconcile=Reconcile(store, channels, ports.collections),
+        rename_tenant=RenameTenant(
+            store,
+            tenants,
+            ports.collections,
+            ports.api_keys,
+            inbox,
+            conversations,
+            texts,
+            relocator,
+            clock,
+        ),
         reopen_tenant=ReopenTenant(store, tenants, clock),
         replay_messages=ReplayMessages(store, inbox, channels, texts, clock, work_signal),
         resolve_route=ResolveRoute(channels, standings),
@@ -395,7 +409,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             store, ports.api_keys, ports.addresses, ports.revoked_keys, clock
         ),
         roll_back_document=RollBackDocument(documents, credentials),
-        roll_back_mapping=RollBackMapping(store, channels, clock),
+        roll_back_mapping=RollBackMapping(store, channels, standings, clock),
         rotate_api_key=RotateApiKey(store, ports.api_keys, ports.tokens, clock),
         rotate_master_key=RotateMasterKey(secrets, vault, store, clock),
         rotate_tenant_key=RotateTenantKey(secrets, vault, store, clock),
@@ -423,5 +437,5 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         ),
         tenant_retention=TenantRetention(retention, store, clock),
         verify_audit_trail=VerifyAuditTrail(ports.audit, vault),
-        write_mapping=WriteMapping(store, channels, clock),
+        write_mapping=WriteMapping(store, channels, standings, clock),
     )

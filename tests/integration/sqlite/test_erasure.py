@@ -115,7 +115,7 @@ async def test_another_process_may_have_the_file_open(path: Path) -> None:
         await erase(stores)
         assert await stores.tenants.scrub(large=False)
         assert traces(path) == []
-        assert await stores_over(other).tenants.standing(ACME) is Standing.ERASING
+        assert (await stores_over(other).tenants.remembered(ACME)).standing is Standing.ERASING
         await stores_over(other).config.commit(everything("other", "d2", "2"))
 
 

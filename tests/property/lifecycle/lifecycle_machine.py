@@ -1,10 +1,10 @@
 """
-A machine that writes, rolls back, suspends, erases and reopens tenants in any order.
+A machine that writes, rolls back, suspends, erases, renames and reopens tenants in any order.
 
 It deletes credentials and erases a person meanwhile.
 
-Each value that it writes occurs once. Whatever is erased is never served again, and an erasure may
-end at any of its steps.
+Each value that it writes occurs once. Whatever is erased is never served again, what is renamed is
+served under its new id, and an erasure or a rename may end at any of its steps.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from odoo_ai_config.domain.errors import (
     CollectionNotFoundError,
     CredentialNotFoundError,
     DocumentNotFoundError,
+    InvalidValueError,
     RevisionNotFoundError,
     TenantNotFoundError,
 )
@@ -63,6 +64,8 @@ from odoo_ai_config.domain.tenants import (
     AreaMovedError,
     Standing,
     TenantErasedError,
+    TenantInUseError,
+    TenantRenamedError,
     TenantSuspendedError,
 )
 from tests.contract.stores import Stores
@@ -71,7 +74,7 @@ from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 T = TypeVar("T")
 OpenStores: TypeAlias = Callable[[], AbstractAsyncContextManager[Stores]]
 
-TENANTS: Final = [TenantId("acme"), TenantId("acme2")]
+TENANTS: Final = [TenantId("acme"), TenantId("acme2"), TenantId("acme3")]
 AREAS: Final = [BusinessArea(), BusinessArea("sales")]
 NOTES, REF = DocumentKind("notes"), CredentialRef("mail:password")
 RULES: Final = CollectionName("rules")
@@ -82,7 +85,8 @@ NOT_FOUND: Final = (
     DocumentNotFoundError,
     RevisionNotFoundError,
 )
-NOT_SERVED: Final = (TenantSuspendedError, TenantErasedError, AreaMovedError)
+GONE: Final = (TenantErasedError, TenantRenamedError)
+NOT_SERVED: Final = (TenantSuspendedError, AreaMovedError, *GONE)
 
 tenants = st.sampled_from(TENANTS)
 areas = st.builds(TenantArea, tenants, st.sampled_from(AREAS))
@@ -169,7 +173,7 @@ class LifecycleMachine(RuleBasedStateMachine):
         # A closed tenant takes nothing; any other takes everything.
         try:
             self.run(work)
-        except TenantErasedError:
+        except GONE:
             assert self.standings[tenant] in CLOSED
             return False
         except AreaMovedError:
@@ -213,7 +217,7 @@ class LifecycleMachine(RuleBasedStateMachine):
             self.run(self.hub.delete_credential(area, REF, caller=ANYBODY))
         except (CredentialNotFoundError, AreaMovedError):
             return
-        except TenantErasedError:
+        except GONE:
             assert self.standings[area.tenant] in CLOSED
             return
         key = area.document(CREDENTIALS)
@@ -228,7 +232,7 @@ class LifecycleMachine(RuleBasedStateMachine):
             self.run(self.hub.roll_back_document(write, version=version))
         except (*NOT_FOUND, AreaMovedError):
             return
-        except TenantErasedError:
+        except GONE:
             assert self.standings[area.tenant] in CLOSED
             return
         # The old value is the newest one again, whichever it is.
@@ -262,8 +266,10 @@ class LifecycleMachine(RuleBasedStateMachine):
             "sender": {"id": 42},
         }
         text = SecretText(json.dumps(body))
-        self.run(self.hub.receive_message(read_event(body), text, caller=ANYBODY))
-        self.kept[tenant].add(value)
+        receipt = self.run(self.hub.receive_message(read_event(body), text, caller=ANYBODY))
+        # The account may belong to who has the tenant's things now.
+        given = receipt.destination
+        self.kept[tenant if given is None else given.owner.tenant].add(value)
         self.said[str(number)] = value
 
     @rule(tenant=tenants)
@@ -273,10 +279,11 @@ class LifecycleMachine(RuleBasedStateMachine):
         held = self.run(self.hub.ports.inbox.page(list(Stage), tenant=tenant, limit=1000))
         try:
             found = self.run(self.hub.erase_person(person, tenant, caller=ANYBODY))
-        except TenantErasedError:
+        except GONE:
             assert self.standings[tenant] in CLOSED
             return
-        texts = [one for one in held if one.body is not None]
+        account = ChatwootId(ACCOUNTS[tenant])
+        texts = [one for one in held if one.body is not None and one.origin.account == account]
         assert found.messages == len(texts) or self.standings[tenant] in CLOSED
         self.erased |= {self.said[str(one.origin.message)] for one in texts}
 
@@ -287,7 +294,7 @@ class LifecycleMachine(RuleBasedStateMachine):
             self.run(self.hub.move_area(source, target, caller=ANYBODY))
         except (DocumentNotFoundError, AreaInUseError):
             return
-        except TenantErasedError:
+        except GONE:
             assert self.standings[tenant] in CLOSED
             return
         for kind in (NOTES, CREDENTIALS):
@@ -300,7 +307,7 @@ class LifecycleMachine(RuleBasedStateMachine):
     def suspend(self, tenant: TenantId) -> None:
         try:
             self.run(self.hub.suspend_tenant(tenant, caller=ANYBODY))
-        except (TenantNotFoundError, TenantErasedError):
+        except (TenantNotFoundError, *GONE):
             return
         self.standings[tenant] = Standing.SUSPENDED
 
@@ -322,12 +329,12 @@ class LifecycleMachine(RuleBasedStateMachine):
         )
         try:
             self.run(erase(tenant, caller=ANYBODY, confirmation=tenant.value))
-        except TenantNotFoundError:
+        except (TenantNotFoundError, TenantRenamedError):
             return
         except KilledError:
             pass
         state = self.run(ports.tenants.current(tenant))
-        if state is not None and state.is_closed:
+        if state is not None and state.standing in {Standing.ERASING, Standing.ERASED}:
             self._gone(tenant, state.standing)
 
     def _gone(self, tenant: TenantId, standing: Standing) -> None:
@@ -337,8 +344,39 @@ class LifecycleMachine(RuleBasedStateMachine):
         for key in [key for key in self.sealed if key.tenant == tenant]:
             del self.sealed[key]
 
+    @rule(old=tenants, new=tenants, lives=st.none() | st.integers(0, 40))
+    def rename(self, old: TenantId, new: TenantId, lives: int | None) -> None:
+        left = [10**6 if lives is None else lives]
+        ports = self.hub.ports
+        rename = evolve(
+            self.hub.rename_tenant,
+            store=cast("Any", Mortal(ports.store, left)),
+            tenants=cast("Any", Mortal(ports.tenants, left)),
+            inbox=cast("Any", Mortal(ports.inbox, left)),
+            conversations=cast("Any", Mortal(ports.conversations, left)),
+        )
+        try:
+            self.run(rename(old, new, caller=ANYBODY))
+        except (TenantNotFoundError, TenantInUseError, InvalidValueError, *GONE):
+            return
+        except KilledError:
+            pass
+        state = self.run(ports.tenants.current(old))
+        if state is None or state.successor != new:
+            return
+        if self.standings[old] not in CLOSED:
+            self.standings[new] = self.standings[old]
+            self.kept[new] |= self.kept.pop(old, set())
+            self.newest = {_renamed(key, old, new): one for key, one in self.newest.items()}
+            for key in [key for key in self.sealed if key.tenant == old]:
+                self.sealed[_renamed(key, old, new)] |= self.sealed.pop(key)
+        self.standings[old] = state.standing
+
     @rule()
     def go_on(self) -> None:
+        for state in self.run(self.hub.rename_tenant.go_on()):
+            assert self.standings[state.tenant] is Standing.RENAMING
+            self.standings[state.tenant] = Standing.RENAMED
         for state in self.run(self.hub.erase_tenant.go_on()):
             assert self.standings[state.tenant] is Standing.ERASING
             self._gone(state.tenant, Standing.ERASED)
@@ -347,10 +385,10 @@ class LifecycleMachine(RuleBasedStateMachine):
     def reopen(self, tenant: TenantId) -> None:
         try:
             self.run(self.hub.reopen_tenant(tenant, caller=ANYBODY))
-        except TenantErasedError:
-            assert self.standings[tenant] is Standing.ERASING
+        except GONE:
+            assert self.standings[tenant] in {Standing.ERASING, Standing.RENAMING}
             return
-        if self.standings[tenant] is Standing.ERASED:
+        if self.standings[tenant] in CLOSED:
             self.standings[tenant] = Standing.ACTIVE
 
     @rule(tenant=tenants)
@@ -368,7 +406,7 @@ class LifecycleMachine(RuleBasedStateMachine):
     @invariant()
     def standing_is_known(self) -> None:
         for tenant, standing in self.standings.items():
-            assert self.run(self.hub.ports.tenants.standing(tenant)) is standing
+            assert self.run(self.hub.ports.tenants.remembered(tenant)).standing is standing
 
     @invariant()
     def nothing_erased_is_served(self) -> None:
@@ -422,6 +460,10 @@ class LifecycleMachine(RuleBasedStateMachine):
             return shown(await work)
         except (*NOT_FOUND, *NOT_SERVED):
             return ""
+
+
+def _renamed(key: DocumentKey, old: TenantId, new: TenantId) -> DocumentKey:
+    return evolve(key, tenant=new) if key.tenant == old else key
 
 
 def lifecycle_machine(open_stores: OpenStores) -> type[LifecycleMachine]:

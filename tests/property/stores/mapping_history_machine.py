@@ -178,7 +178,7 @@ class MappingHistoryMachine(RuleBasedStateMachine):
         self.sync = SyncMapping(config, directory, self.stores.standings, self.clock)
         self.read = ReadMappingHistory(directory)
         self.compare = CompareMapping(directory)
-        self.roll_back = RollBackMapping(config, directory, self.clock)
+        self.roll_back = RollBackMapping(config, directory, self.stores.standings, self.clock)
 
     def teardown(self) -> None:
         self.run(self.stack.aclose())

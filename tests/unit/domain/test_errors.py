@@ -12,7 +12,13 @@ from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
-from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError, TenantSuspendedError
+from odoo_ai_config.domain.tenants import (
+    AreaMovedError,
+    MoveTooLargeError,
+    TenantErasedError,
+    TenantRenamedError,
+    TenantSuspendedError,
+)
 from tests.source_tree import domain_errors
 
 CANARY = "canary-7f3a"
@@ -29,7 +35,9 @@ ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
     ScopeMissingError: (Scope.ADMIN,),
     WrongStageError: (Stage.DONE,),
     AreaMovedError: (TenantArea(TENANT, BusinessArea()),),
+    MoveTooLargeError: (4711,),
     TenantErasedError: (TENANT,),
+    TenantRenamedError: (TENANT, TENANT),
     TenantSuspendedError: (TENANT,),
 }
 

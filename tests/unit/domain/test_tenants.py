@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,25 +16,32 @@ from odoo_ai_config.domain.tenants import (
     CLOSED,
     AreaMove,
     Certificate,
+    Remembered,
     Signature,
     Standing,
     TenantContents,
     TenantErasedError,
+    TenantRenamedError,
     TenantState,
     TenantSuspendedError,
     Wish,
     counted,
     erased,
     erasing,
+    forgetting,
     place_in,
+    refuse_closed,
     relocated,
+    renamed,
     reopened,
     require_confirmed,
     require_served,
     resumed,
+    settled,
     signed_bytes,
     standing_of,
     statement_of,
+    succeeding,
     suspended,
 )
 from tests.contract.samples import (
@@ -64,15 +72,15 @@ def state(standing: Standing, revision: int = 3) -> TenantState:
 
 def test_tenant_without_a_state_is_active() -> None:
     assert standing_of(None) is Standing.ACTIVE
-    require_served(ACME, Standing.ACTIVE)
+    require_served(ACME, Remembered())
 
 
 def test_only_an_active_tenant_is_served() -> None:
     with pytest.raises(TenantSuspendedError):
-        require_served(ACME, Standing.SUSPENDED)
+        require_served(ACME, Remembered(Standing.SUSPENDED))
     for standing in CLOSED:
         with pytest.raises(TenantErasedError):
-            require_served(ACME, standing)
+            require_served(ACME, Remembered(standing))
 
 
 def test_suspension_begins_and_ends_once() -> None:
@@ -245,3 +253,48 @@ def test_move_does_not_change_since_when_a_tenant_stands_where() -> None:
     gone = erasing(ended, later, ())
     assert gone is not None
     assert gone.moves == ()
+
+
+def test_rename_goes_step_by_step() -> None:
+    new = TenantId("acme2")
+    before = evolve(
+        state(Standing.SUSPENDED), moves=(AreaMove(BusinessArea("a"), BusinessArea("b")),)
+    )
+    begun = renamed(before, WISH, new)
+    assert (begun.revision, begun.standing, begun.successor) == (4, Standing.RENAMING, new)
+    assert begun.moves == ()
+    assert begun.is_closed
+    assert not begun.destroys_keys
+    there = succeeding(None, evolve(WISH, tenant=new), before)
+    assert (there.revision, there.standing, there.moves) == (1, before.standing, before.moves)
+    assert (there.since, there.by, there.reason) == (before.since, before.by, before.reason)
+    assert succeeding(None, evolve(WISH, tenant=new), None).standing is Standing.ACTIVE
+    forgets = forgetting(begun, ("k1",))
+    assert (forgets.revision, forgets.destroys_keys) == (5, True)
+    done = settled(forgets)
+    assert (done.revision, done.standing, done.data_keys) == (6, Standing.RENAMED, ("k1",))
+    assert not done.destroys_keys
+    again = reopened(done, WISH)
+    assert again is not None
+    assert (again.standing, again.successor) == (Standing.ACTIVE, None)
+
+
+def test_renamed_tenant_is_refused_with_its_new_id() -> None:
+    new = TenantId("acme2")
+    begun = renamed(None, WISH, new)
+    refusals: list[Callable[[], object]] = [
+        lambda: renamed(begun, WISH, TenantId("third")),
+        lambda: succeeding(begun, WISH, None),
+        lambda: erasing(begun, WISH, ()),
+        lambda: suspended(begun, WISH),
+        lambda: reopened(begun, WISH),
+        lambda: refuse_closed(ACME, Remembered(Standing.RENAMED, successor=new)),
+    ]
+    for refused in refusals:
+        with pytest.raises(TenantRenamedError) as caught:
+            refused()
+        assert (caught.value.tenant, caught.value.successor) == (ACME, new)
+    with pytest.raises(InvalidValueError):
+        renamed(None, WISH, ACME)
+    with pytest.raises(TenantErasedError):
+        renamed(state(Standing.ERASED), WISH, new)

@@ -24,7 +24,12 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.reconciliation import DriftStatus, ExpectedArea, ExpectedState
-from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError, TenantSuspendedError
+from odoo_ai_config.domain.tenants import (
+    AreaMovedError,
+    TenantErasedError,
+    TenantRenamedError,
+    TenantSuspendedError,
+)
 from odoo_ai_config.entrypoints.library import Hub, open_hub
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 
@@ -259,6 +264,16 @@ async def test_tenant_is_suspended_erased_and_reopened(hub: Hub) -> None:
     await hub.reopen_tenant("123456")
     await sync()
     assert await hub.config("123456")
+
+
+async def test_tenant_gets_another_id(hub: Hub) -> None:
+    await hub.sync_credentials(account_id="123456", token="t", odoo_password="senha")
+    planned = await hub.rename_tenant("123456", to="654321", dry_run=True)
+    assert planned.documents == 2
+    assert await hub.rename_tenant("123456", to="654321", reason="contract") == planned
+    assert (await hub.credential("654321", "default", "t")).reveal() == "senha"
+    with pytest.raises(TenantRenamedError):
+        await hub.config("123456")
 
 
 async def test_business_area_moves(hub: Hub) -> None:

@@ -51,7 +51,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin
-from odoo_ai_config.domain.tenants import TenantErasedError, TenantState
+from odoo_ai_config.domain.tenants import TenantState, refuse_closed
 
 T = TypeVar("T", ApiKey, Address)
 _Versioned: TypeAlias = DocumentKey | ChannelKey | CollectionKey | MessageId
@@ -217,9 +217,7 @@ class MemoryState:
         if record is not None and record.claim.id in self.idempotency_records:
             raise RequestRecordedError
         for tenant in sorted(changeset.tenants):
-            state = self.tenant_states.get(tenant)
-            if state is not None and state.is_closed:
-                raise TenantErasedError(tenant)
+            refuse_closed(tenant, self.tenant_states.get(tenant))
         new, under = changeset.new_tenant_key, changeset.sealed_under
         if new is not None and new.tenant in self.keys:
             raise TenantKeyChangedError

@@ -12,15 +12,9 @@ from attrs import evolve
 from odoo_ai_config.adapters.memory.state import MemoryAdapter
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.channels.mapping import SpecialNumber
-from odoo_ai_config.domain.identifiers import TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
-from odoo_ai_config.domain.tenants import (
-    Standing,
-    TenantContents,
-    TenantState,
-    place_in,
-    standing_of,
-)
+from odoo_ai_config.domain.tenants import Remembered, Standing, TenantContents, TenantState
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,13 +28,11 @@ class MemoryTenantStore(MemoryAdapter, TenantStore):
     async def current(self, tenant: TenantId) -> TenantState | None:
         return self.state.tenant_states.get(tenant)
 
-    async def standing(self, tenant: TenantId) -> Standing:
-        return standing_of(self.state.tenant_states.get(tenant))
-
-    async def place(self, area: TenantArea) -> TenantArea:
-        state = self.state.tenant_states.get(area.tenant)
-        moves = () if state is None else state.moves
-        return TenantArea(area.tenant, place_in(moves, area.domain))
+    async def remembered(self, tenant: TenantId) -> Remembered:
+        state = self.state.tenant_states.get(tenant)
+        if state is None:
+            return Remembered()
+        return Remembered(state.standing, state.moves, state.successor)
 
     async def states(
         self, standings: Collection[Standing], *, after: TenantId | None = None, limit: int = 100

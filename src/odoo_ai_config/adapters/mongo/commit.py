@@ -285,7 +285,7 @@ def _key_use(
     if not stored:
         raise TenantKeyChangedError
     use = database.key_uses.one_of(used.tenant.value, active=stored[0]["active"])
-    return [BulkWrite("key_uses", [use])]
+    return [BulkWrite("key_uses", [use], ClosedError)]
 
 
 def _open_uses(

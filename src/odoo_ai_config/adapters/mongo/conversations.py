@@ -73,7 +73,8 @@ def common_writes(message: InboxMessage, texts: Texts, *, ahead: timedelta) -> I
             change = {"$set": {"turns": turn}, "$inc": {"open": int(message.is_open)}}
             yield _of_conversation(partial(UpdateOne, at_rest, change, upsert=True))
         return
-    place: Record = {"open": True}
+    # A new holder would change where its conversation waits.
+    place: Record = {"open": True, "holder.tenant": message.holder.tenant.value}
     if relies_on_itself(message, texts):
         place[f"sealed.{BODY}.key_id"] = texts[ANSWER].key_id
     if not message.is_open:

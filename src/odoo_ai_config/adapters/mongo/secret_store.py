@@ -52,7 +52,8 @@ class MongoSecretStore(SecretStore):
     async def active_keys(
         self, *, after: TenantId | None = None, limit: int = 100
     ) -> Sequence[TenantKey]:
-        beyond = {"_id": {"$gt": "" if after is None else after.value}}
+        # A closed tenant has a record without keys.
+        beyond = {"_id": {"$gt": "" if after is None else after.value}, "active": IS_TEXT}
         cursor = self._keys.find(beyond).sort("_id", 1).limit(limit)
         return [tenant_keys_from(record)[-1] async for record in cursor]
 

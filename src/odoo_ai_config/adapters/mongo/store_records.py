@@ -47,7 +47,7 @@ from odoo_ai_config.adapters.mongo.records import (
     to_instant,
     to_record,
 )
-from odoo_ai_config.adapters.mongo.tenant_store import close_keys, open_keys
+from odoo_ai_config.adapters.mongo.tenant_store import close, close_keys, open_keys
 from odoo_ai_config.application.ports import store_records as neutral
 from odoo_ai_config.application.ports.store_records import (
     CLASSES,
@@ -66,7 +66,7 @@ from odoo_ai_config.domain.channels.mapping import MappingRevision
 from odoo_ai_config.domain.collections import CollectionHead, CollectionKey, CollectionName
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
-from odoo_ai_config.domain.tenants import TenantState
+from odoo_ai_config.domain.tenants import Standing, TenantState
 
 # Brings what follows from some records in step with what is stored of them.
 Settle: TypeAlias = Callable[[MongoDatabase, Sequence[Any]], Awaitable[None]]
@@ -291,13 +291,19 @@ async def _settle_lost(database: MongoDatabase, replaced: Sequence[Any]) -> None
 
 async def _settle_keys(database: MongoDatabase, states: Sequence[Any]) -> None:
     """
-    A closed tenant has no data keys, and gets none.
+    A closed tenant has no data keys, and gets none; one that is being renamed keeps its own.
     """
     names = [state.tenant.value for state in states]
     stored = await database["tenant_states"].find({"_id": {"$in": names}}).to_list(None)
-    closed = {one["_id"] for one in stored if from_record(one, TenantState).is_closed}
+    found = {one["_id"]: from_record(one, TenantState) for one in stored}
     for name in names:
-        await (close_keys if name in closed else open_keys)(database, name)
+        state = found.get(name)
+        if state is None or not state.is_closed:
+            await open_keys(database, name)
+        elif state.standing is Standing.RENAMING and not state.data_keys:
+            await close(database, name)
+        else:
+            await close_keys(database, name)
 
 
 async def _settle_messages(database: MongoDatabase, records: Sequence[Any]) -> None:

@@ -19,15 +19,14 @@ from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.identifiers import TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.tenants import (
     CLOSED,
     Remembered,
     Standing,
     TenantContents,
-    TenantErasedError,
     TenantState,
-    place_in,
+    refuse_closed,
 )
 
 _STEP: Final = 250
@@ -58,20 +57,14 @@ class MongoTenantStore(TenantStore):
         return await read_one(self._states, {"_id": tenant.value}, TenantState)
 
     @translated
-    async def standing(self, tenant: TenantId) -> Standing:
-        return (await self._remembered(tenant)).standing
-
-    @translated
-    async def place(self, area: TenantArea) -> TenantArea:
-        moves = (await self._remembered(area.tenant)).moves
-        return TenantArea(area.tenant, place_in(moves, area.domain)) if moves else area
-
-    async def _remembered(self, tenant: TenantId) -> Remembered:
+    async def remembered(self, tenant: TenantId) -> Remembered:
         cache = self._database.standings
         known = cache.get(_ALL)
         if known is None:
             read_at = cache.now()
-            found = await self._states.find(_UNUSUAL, ["standing", "moves"]).to_list(None)
+            found = await self._states.find(_UNUSUAL, ["standing", "moves", "successor"]).to_list(
+                None
+            )
             known = {record["_id"]: from_record(record, Remembered) for record in found}
             cache.remember(_ALL, known, read_at=read_at)
         return known.get(tenant.value, _USUAL)
@@ -221,15 +214,15 @@ def _values(standings: Collection[Standing]) -> list[str]:
 
 async def require_open(database: MongoDatabase, tenants: Collection[TenantId]) -> None:
     """
-    Raise `TenantErasedError` if one of *tenants* is closed.
+    Raise `TenantErasedError` or `TenantRenamedError` if one of *tenants* is closed.
     """
     wanted = {
         "_id": {"$in": sorted(tenant.value for tenant in tenants)},
         "standing": {"$in": _values(CLOSED)},
     }
-    closed = await database["tenant_states"].find_one(wanted, ["_id"])
+    closed = await read_one(database["tenant_states"], wanted, TenantState)
     if closed is not None:
-        raise TenantErasedError(TenantId(closed["_id"]))
+        refuse_closed(closed.tenant, closed)
 
 
 async def write_state(database: MongoDatabase, state: TenantState, session: Session) -> None:
@@ -247,6 +240,9 @@ async def write_state(database: MongoDatabase, state: TenantState, session: Sess
     await states.replace_one({"_id": id_}, to_record(state), upsert=True, session=session)
     if state.destroys_keys:
         await _close(database, state, session)
+    elif state.standing is Standing.RENAMING:
+        # Its data keys stay until nothing is sealed under them.
+        await close(database, id_, session)
     elif not state.is_closed and stored is not None and stored.is_closed:
         await open_keys(database, id_, session)
 
@@ -264,8 +260,17 @@ async def close_keys(database: MongoDatabase, id_: str, session: Session | None 
     """
     Remove the data keys of a tenant, and keep others from being made.
     """
-    # It stays without keys, so that no commit brings a first one.
-    closed: Record = {"$set": {"keys": [], "closed": True}, "$unset": {"active": ""}}
+    gone: Record = {"$set": {"keys": []}, "$unset": {"active": ""}}
+    await database["tenant_keys"].update_one({"_id": id_}, gone, session=session)
+    await close(database, id_, session)
+
+
+async def close(database: MongoDatabase, id_: str, session: Session | None = None) -> None:
+    """
+    Keep others from writing anything new of a tenant, and from making its first data key.
+    """
+    # A record without keys stays, so that no commit brings a first one.
+    closed: Record = {"$set": {"closed": True}, "$setOnInsert": {"keys": []}}
     await database["tenant_keys"].update_one({"_id": id_}, closed, upsert=True, session=session)
     uses = database.key_uses.closing(id_)
     await database["key_uses"].bulk_write(uses, session=session)

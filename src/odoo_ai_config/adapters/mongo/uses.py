@@ -15,6 +15,7 @@ from pymongo import UpdateOne
 TOUCH: Final[dict[str, Any]] = {"$inc": {"uses": 1}}
 _FORGET: Final[dict[str, Any]] = {"$unset": {"active": ""}}
 _CLOSE: Final[dict[str, Any]] = {"$set": {"closed": True}}
+_IS_OPEN: Final[dict[str, Any]] = {"closed": {"$exists": False}}
 _OPEN: Final[dict[str, Any]] = {"$unset": {"closed": ""}}
 # More than the commits of one tenant that are going on at the same time.
 _SHARES: Final = 64
@@ -38,6 +39,8 @@ class Uses:
     def one_of(self, thing: str, **found: str) -> partial[UpdateOne]:
         """
         What a transaction writes for a common use of *thing*, about which it *found* this.
+
+        It relies on its being open, as `one_open` does.
         """
         share, change = _share(thing, self._turn), TOUCH
         self._turn = (self._turn + 1) % _SHARES
@@ -46,7 +49,7 @@ class Uses:
                 del self._found[next(iter(self._found))]
             self._found[share] = found
             change = TOUCH | {"$set": found}
-        return partial(UpdateOne, {"_id": share}, change, upsert=True)
+        return partial(UpdateOne, {"_id": share, **_IS_OPEN}, change, upsert=True)
 
     def one_that(self, thing: str, **found: str) -> partial[UpdateOne] | None:
         """
@@ -69,7 +72,7 @@ class Uses:
         """
         share = _share(thing, self._turn)
         self._turn = (self._turn + 1) % _SHARES
-        return partial(UpdateOne, {"_id": share, "closed": {"$exists": False}}, TOUCH, upsert=True)
+        return partial(UpdateOne, {"_id": share, **_IS_OPEN}, TOUCH, upsert=True)
 
     def closing(self, thing: str) -> list[UpdateOne]:
         """

@@ -46,6 +46,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
     TENANT_KEYS,
     TENANT_STATES,
     mapping_row,
+    optional,
 )
 from odoo_ai_config.adapters.sqlite.writer import ChangeLine, Transaction
 from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
@@ -56,7 +57,7 @@ from odoo_ai_config.domain.credentials.secrets import SealContext
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
-from odoo_ai_config.domain.tenants import TenantErasedError, TenantState
+from odoo_ai_config.domain.tenants import TenantState, refuse_closed
 
 T = TypeVar("T", bound=AttrsInstance)
 
@@ -127,8 +128,9 @@ _PUT_ADDRESS: Final = (
 )
 _USE: Final = "UPDATE {} SET used_at = max(coalesce(used_at, ?1), ?1) WHERE id = ?2"
 
-_IS_CLOSED: Final = (
-    "SELECT 1 FROM tenant_states WHERE tenant = ? AND standing IN ('erasing', 'erased')"
+_CLOSED_STATE: Final = (
+    f"SELECT {TENANT_STATES.columns} FROM tenant_states WHERE tenant = ? "
+    "AND standing NOT IN ('active', 'suspended')"
 )
 _INSERT_STATE: Final = (
     f"INSERT INTO tenant_states ({TENANT_STATES.columns}) VALUES ({TENANT_STATES.places}) "
@@ -136,8 +138,9 @@ _INSERT_STATE: Final = (
 )
 _MOVE_STATE: Final = (
     "UPDATE tenant_states SET "
-    "(revision, standing, since, author, reason, data_keys, contents, certificate, moves) = "
-    "(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) WHERE tenant = ?1 AND revision = ?2 - 1 RETURNING 1"
+    "(revision, standing, since, author, reason, data_keys, contents, certificate, moves, "
+    "successor) = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+    "WHERE tenant = ?1 AND revision = ?2 - 1 RETURNING 1"
 )
 _KEY_IDS: Final = "SELECT key_id FROM tenant_keys WHERE tenant = ?"
 _DESTROY_KEYS: Final = "DELETE FROM tenant_keys WHERE tenant = ?"
@@ -262,10 +265,10 @@ class PreparedChangeset:
 
 def require_open(tenant: TenantId, connection: sqlite3.Connection) -> None:
     """
-    Raise `TenantErasedError` if *tenant* is closed.
+    Raise `TenantErasedError` or `TenantRenamedError` if *tenant* is closed.
     """
-    if connection.execute(_IS_CLOSED, (tenant.value,)).fetchone() is not None:
-        raise TenantErasedError(tenant)
+    row = connection.execute(_CLOSED_STATE, (tenant.value,)).fetchone()
+    refuse_closed(tenant, optional(TENANT_STATES.of, row))
 
 
 def _write_state(state: TenantState, row: Row, connection: sqlite3.Connection) -> None:

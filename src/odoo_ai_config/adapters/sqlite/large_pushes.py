@@ -32,7 +32,7 @@ from odoo_ai_config.application.errors import STATE_CHANGED, StoreUnavailableErr
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionChange
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.tenants import TenantErasedError
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantRenamedError
 
 # The limits of one transaction, which takes some 20 ms. The last item may exceed the characters.
 SLICE_ITEMS: Final = 1000
@@ -84,7 +84,7 @@ async def commit_pushes(
                 await _write_items(database, change, push)
         prepared = PreparedChangeset(changeset, decided_at=decided_at, pushes=pushes)
         await database.write(prepared.write, long=True)
-    except (*STATE_CHANGED, TenantErasedError):
+    except (*STATE_CHANGED, TenantErasedError, TenantRenamedError):
         await _settle(database, pushes)
         raise
     # What was committed stays so, even if the rest has to wait.

@@ -47,7 +47,8 @@ _ACTIVE_KEY: Final = (
 _COLLECTION: Final = f"SELECT {COLLECTIONS.columns} FROM collections WHERE tenant = ? AND name = ?"
 
 _REMEMBERED: Final = (
-    "SELECT tenant, standing, moves FROM tenant_states WHERE standing <> 'active' OR moves <> '[]'"
+    "SELECT tenant, standing, moves, successor FROM tenant_states "
+    "WHERE standing <> 'active' OR moves <> '[]'"
 )
 
 
@@ -79,6 +80,8 @@ def find_collection(connection: sqlite3.Connection, key: CollectionKey) -> Colle
 
 def find_standings(connection: sqlite3.Connection, _key: str) -> Mapping[TenantId, Remembered]:
     return {
-        TenantId(tenant): Remembered(Standing(standing), moves_of(moves))
-        for tenant, standing, moves in connection.execute(_REMEMBERED)
+        TenantId(tenant): Remembered(
+            Standing(standing), moves_of(moves), optional(TenantId, successor)
+        )
+        for tenant, standing, moves, successor in connection.execute(_REMEMBERED)
     }

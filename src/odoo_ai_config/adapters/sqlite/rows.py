@@ -244,7 +244,8 @@ ADDRESSES: Final = RowLayout(
 )
 TENANT_STATES: Final = RowLayout(
     TenantState,
-    "tenant, revision, standing, since, author, reason, data_keys, contents, certificate, moves",
+    "tenant, revision, standing, since, author, reason, data_keys, contents, certificate, "
+    "moves, successor",
     {
         tuple[str, ...]: TEXTS,
         TenantContents: (

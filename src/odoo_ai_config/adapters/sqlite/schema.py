@@ -410,6 +410,10 @@ _FORGET: Final = (
     "WHERE lane = old.lane AND due_at IS NULL AND (body IS NOT NULL OR answer IS NOT NULL) "
     "AND value = digest);"
 )
+_NAME: Final = (
+    "INSERT OR IGNORE INTO persons (digest, lane) "
+    "SELECT value, new.lane FROM json_each(new.persons);"
+)
 # The audit trail as a chain. What happened before goes into it, too: it becomes pending, and the
 # change log begins anew with all versions that are kept.
 _LIFECYCLE: Final = f"""
@@ -475,8 +479,8 @@ CREATE TABLE persons (
     lane TEXT NOT NULL,
     PRIMARY KEY (digest, lane)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER person_erased AFTER UPDATE OF persons ON messages
-WHEN old.persons <> '[]' AND new.persons IS NOT old.persons BEGIN {_FORGET} END;
+CREATE TRIGGER person_renamed AFTER UPDATE OF persons ON messages
+WHEN new.persons IS NOT old.persons BEGIN {_FORGET} {_NAME} END;
 CREATE TRIGGER person_removed AFTER DELETE ON messages
 WHEN old.persons <> '[]' BEGIN {_FORGET} END;
 -- Where tenants stand that are not, or were not always, active, and which areas have moved. A
@@ -491,9 +495,10 @@ CREATE TABLE tenant_states (
     data_keys TEXT NOT NULL,
     contents TEXT,
     certificate TEXT,
-    moves TEXT NOT NULL
+    moves TEXT NOT NULL,
+    successor TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX remembered_tenants ON tenant_states (tenant, standing, moves)
+CREATE INDEX remembered_tenants ON tenant_states (tenant, standing, moves, successor)
 WHERE standing <> 'active' OR moves <> '[]';
 -- Whose items are written there.
 ALTER TABLE pushes ADD COLUMN tenant TEXT;

@@ -31,14 +31,13 @@ from odoo_ai_config.adapters.sqlite.rows import (
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
-from odoo_ai_config.domain.identifiers import TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.tenants import (
     KINDS,
     Remembered,
     Standing,
     TenantContents,
     TenantState,
-    place_in,
 )
 
 # Rows in one step. A revision may have a mebibyte, and a row that is overwritten costs more.
@@ -115,14 +114,7 @@ class SqliteTenantStore(TenantStore):
     async def current(self, tenant: TenantId) -> TenantState | None:
         return await self.database.select_one(_CURRENT, (tenant.value,), TENANT_STATES.of)
 
-    async def standing(self, tenant: TenantId) -> Standing:
-        return (await self._remembered(tenant)).standing
-
-    async def place(self, area: TenantArea) -> TenantArea:
-        moves = (await self._remembered(area.tenant)).moves
-        return TenantArea(area.tenant, place_in(moves, area.domain)) if moves else area
-
-    async def _remembered(self, tenant: TenantId) -> Remembered:
+    async def remembered(self, tenant: TenantId) -> Remembered:
         found = await self.database.find(find_standings, ("",))
         return found[""].get(tenant, _USUAL)
 

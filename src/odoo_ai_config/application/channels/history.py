@@ -21,6 +21,7 @@ from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset, mapping_audit
 from odoo_ai_config.domain.channels.history import (
@@ -183,6 +184,7 @@ class RollBackMapping:
 
     store: ConfigStore
     channels: ChannelDirectory
+    standings: Standings
     clock: Clock
 
     async def __call__(
@@ -213,6 +215,7 @@ class RollBackMapping:
             RevisionNotFoundError: It has no such version, or the version is pruned.
             HistoryPrunedError: A version that the moment needs is pruned; nothing is changed.
             PreconditionFailedError: It is not as *expected*.
+            AreaMovedError, TenantRenamedError: A channel would go to what has another name.
             TenantForbiddenError: *caller* is bound, and it is the whole mapping, or the channel
                 would go to another tenant.
             DomainError: One of `MAPPING_REFUSALS`: *caller* is bound, and it would touch what
@@ -260,7 +263,9 @@ class RollBackMapping:
                 )
                 return changeset, MappingChanges.of(changes)
 
-            return await run_off_loop(assign, cost=ENTRY * len(stored))
+            changeset, found = await run_off_loop(assign, cost=ENTRY * len(stored))
+            await self.standings.require_all_mapped(stored, changeset.mappings)
+            return changeset, found
 
         return await commit_decided(self.store, decide, reason=caller.reason)
 
@@ -296,6 +301,7 @@ class RollBackMapping:
             )
             if decision.revision is None:
                 return Changeset(), MappingChanges(())
+            await self.standings.require_all_mapped((current,), (decision.revision,))
             changes = (ChannelChange.of(key, current.mapping, mapping),)
             if dry_run:
                 return Changeset(), MappingChanges(changes)

@@ -378,6 +378,7 @@ class WriteMapping:
 
     store: ConfigStore
     channels: ChannelDirectory
+    standings: Standings
     clock: Clock
 
     async def __call__(
@@ -399,6 +400,7 @@ class WriteMapping:
             PreconditionFailedError: It may not succeed the present mapping.
             TenantForbiddenError: *caller* is bound to one tenant.
             AmbiguousMappingError: A section does not say which channel is meant.
+            AreaMovedError, TenantRenamedError: A channel would go to what has another name.
         """
         caller.require(Scope.CONFIG_WRITE)
         caller.require_unbound()
@@ -424,6 +426,7 @@ class WriteMapping:
 
             cost = ENTRY * (len(stored) + sections.size)
             changeset, after = await run_off_loop(assign, cost=cost)
+            await self.standings.require_all_mapped(stored, changeset.mappings)
             changed = [revision.mapping for revision in changeset.mappings]
             notices = await unknown_names(self.store, changed)
             written = WrittenMapping(after, len(changed), not stored, notices)

@@ -64,15 +64,18 @@ class Sealing:
         return self.sealed_under or self.new_tenant_key
 
     @property
+    def key_parts(self) -> _KeyParts:
+        """
+        What a changeset holds of the key.
+        """
+        return {"new_tenant_key": self.new_tenant_key, "sealed_under": self.sealed_under}
+
+    @property
     def parts(self) -> SealedParts:
         """
         What a changeset holds of it: ``Changeset(..., **sealing.parts)``.
         """
-        return {
-            "secrets": self.secrets,
-            "new_tenant_key": self.new_tenant_key,
-            "sealed_under": self.sealed_under,
-        }
+        return {"secrets": self.secrets, **self.key_parts}
 
 
 @frozen(eq=False)
@@ -132,15 +135,26 @@ class Sealer:
         return Sealing(fingerprints, tuple(sealed), **parts)
 
     async def one(
-        self, context: SealContext, secret: SecretText, *, at: datetime
+        self,
+        context: SealContext,
+        secret: SecretText,
+        *,
+        at: datetime,
+        beside: Sealing | None = None,
     ) -> tuple[Fingerprint, Sealing]:
         """
         Seal *secret* in *context*, even if it is sealed there already.
 
+        Under the key of *beside*, an earlier sealing for the same tenant and changeset, if there
+        is one: of a first key there must be one only.
+
         Raises:
             SealBrokenError, MasterKeyMissingError: The tenant's data key does not open.
         """
-        key, parts = await self._key(context.tenant, at)
+        if beside is None or beside.key is None:
+            key, parts = await self._key(context.tenant, at)
+        else:
+            key, parts = beside.key, beside.key_parts
         sealed = self.vault.seal(key, context, secret)
         return sealed.fingerprint, Sealing({context.ref: sealed.fingerprint}, (sealed,), **parts)
 

@@ -36,7 +36,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, Deferred, NoReply
 from odoo_ai_config.domain.messages.inbox import Destination, InboxMessage
-from odoo_ai_config.domain.tenants import TenantErasedError
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantRenamedError
 
 # How many rotations of a tenant's key may happen between sealing and committing an answer.
 _SEALINGS: Final = 3
@@ -190,7 +190,7 @@ class CrewAsking:
                 )
             except TenantKeyChangedError:
                 continue
-            except (RevisionConflictError, TenantErasedError):
+            except (RevisionConflictError, TenantErasedError, TenantRenamedError):
                 # Of an erased tenant, the message itself is being removed.
                 return Step(Progress.OVERTAKEN, message, crew)
             return Step(Progress.ANSWERED, answered, crew, answer)

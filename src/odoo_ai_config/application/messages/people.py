@@ -49,7 +49,7 @@ from odoo_ai_config.domain.messages.notices import (
     notice_about,
     told_of,
 )
-from odoo_ai_config.domain.tenants import TenantErasedError
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantRenamedError
 
 _RANDOM_BYTES: Final = 12
 # So many messages of each kind are looked at in one call.
@@ -101,7 +101,11 @@ class TellPeople:
             cause = None
             # The next sweep finds it again.
             with suppress(
-                SealBrokenError, MasterKeyMissingError, ContentionError, TenantErasedError
+                SealBrokenError,
+                MasterKeyMissingError,
+                ContentionError,
+                TenantErasedError,
+                TenantRenamedError,
             ):
                 cause = await self._told(message_id)
             if cause is not None:

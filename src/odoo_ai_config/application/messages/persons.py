@@ -38,6 +38,7 @@ from odoo_ai_config.domain.messages.inbox import (
     body_context,
 )
 from odoo_ai_config.domain.messages.persons import Person, PersonKind
+from odoo_ai_config.domain.tenants import Standing
 
 MOST_AT_ONCE: Final = 50
 _PAGE: Final = 500
@@ -316,9 +317,14 @@ class ErasePerson:
         found = await self.search.presence(person, tenant)
         if dry_run:
             return found
-        digest = await self.search.digest(person, tenant)
-        while digest is not None and await self._some(person, tenant, digest, caller, request_id):
-            pass
+        digest = None
+        # First what still follows from an earlier id, so that nothing arrives behind the search.
+        renaming = await self.tenants.states({Standing.RENAMING})
+        earlier = [state.tenant for state in renaming if state.successor == tenant]
+        for owner in (*earlier, tenant):
+            digest = await self.search.digest(person, owner)
+            while digest and await self._some(person, owner, digest, caller, request_id):
+                pass
         if numbers and person.kind is PersonKind.NUMBER:
             await self._without_numbers(person, tenant, digest, caller, request_id)
             # Behind the commit: the version that it replaced is history then.

@@ -81,15 +81,19 @@ class MessageTexts:
         body, at = await self.body_of(message), message.received_at
         return await run_off_loop(lambda: utterance_in(body, at=at), cost=len(body.reveal()))
 
-    async def named_in(self, message: InboxMessage, body: SecretText) -> tuple[Fingerprint, ...]:
+    async def named_in(
+        self, message: InboxMessage, body: SecretText, *, under: TenantKey | None = None
+    ) -> tuple[Fingerprint, ...]:
         """
         The digests of the names in *body*, the opened payload, for the owner of *message*.
+
+        *under*: the data key of the owner, if the store does not have it yet.
         """
         account, vault = message.origin.account, self.sealer.vault
         persons = await run_off_loop(
             lambda: persons_in(body, account), cost=len(body.reveal_utf8())
         )
-        key = await self.sealer.secrets.active_key(message.holder.tenant)
+        key = under or await self.sealer.secrets.active_key(message.holder.tenant)
         return digests_of(persons, vault, key)
 
     async def answer_to(self, message: InboxMessage) -> Answer:

@@ -8,8 +8,8 @@ from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from odoo_ai_config.domain.identifiers import TenantArea, TenantId
-from odoo_ai_config.domain.tenants import Standing, TenantContents, TenantState
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.tenants import Remembered, Standing, TenantContents, TenantState
 
 
 class TenantStore(Protocol):
@@ -26,17 +26,11 @@ class TenantStore(Protocol):
         """
 
     @abstractmethod
-    async def standing(self, tenant: TenantId) -> Standing:
+    async def remembered(self, tenant: TenantId) -> Remembered:
         """
-        Where *tenant* stands, by what this process knows.
+        Where *tenant* stands and what has moved of it, by what this process knows.
 
         What another process has committed counts after two seconds at the latest.
-        """
-
-    @abstractmethod
-    async def place(self, area: TenantArea) -> TenantArea:
-        """
-        Where *area* is, if it has moved; otherwise itself. By what this process knows, likewise.
         """
 
     @abstractmethod

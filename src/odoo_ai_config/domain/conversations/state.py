@@ -139,6 +139,8 @@ class Seen:
         owner: Whose crew the message goes to.
         inbox: Where the message came, if it goes to *owner*.
         crew: The crew of a special number, likewise.
+        moved_from: The owner was this one before and has another name now, which is *owner*. It
+            says nothing else.
     """
 
     at: datetime | None = None
@@ -162,6 +164,7 @@ class Seen:
     owner: TenantArea | None = None
     inbox: ChatwootId | None = None
     crew: str | None = None
+    moved_from: TenantArea | None = None
 
     @property
     def tells_state(self) -> bool:
@@ -319,6 +322,9 @@ class Conversation:
         older message not who wrote last, and an older command neither ends nor begins a pause.
         Times of Chatwoot's clock are compared with each other, and those of the hub's likewise.
         """
+        if seen.moved_from is not None:
+            owner = seen.owner if self.owner == seen.moved_from else self.owner
+            return evolve(self, revision=self.revision + 1, owner=owner)
         said_at = believed(seen.at, now=now + MOST_AHEAD)
         at = said_at or seen.came_at or now
         wrote_at = believed(seen.wrote_at, now=now + MOST_AHEAD) or at

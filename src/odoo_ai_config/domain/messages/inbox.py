@@ -590,6 +590,27 @@ class InboxMessage:
             persons=self.persons if stays else persons,
         )
 
+    def may_be_in_hand(self, now: datetime) -> bool:
+        """
+        Whether a worker may be at work on it at *now*, so that others leave it alone.
+
+        A worker that posts an answer has reported a result, and goes on.
+        """
+        if self.due_at is None or self.due_at <= now:
+            return False
+        return self.claims > 0 or self.stage is Stage.ANSWERED
+
+    def rehoused(self, owner: TenantArea) -> InboxMessage:
+        """
+        The same message of *owner*, without texts until they are sealed for that one.
+
+        It stays where it is in its conversation, and falls due when it did.
+        """
+        destination = self.destination and evolve(self.destination, owner=owner)
+        return evolve(
+            self, revision=self.revision + 1, destination=destination, body=None, answer=None
+        )
+
     def _next(
         self,
         stage: Stage,

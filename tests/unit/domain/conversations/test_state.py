@@ -401,3 +401,14 @@ def test_record_stays_small() -> None:
     marks = [f"msg_1/{number}" for number in range(MOST_MARKS + 2)]
     assert after(*(Seen(mark=mark) for mark in marks)).marks == tuple(marks[2:])
     assert after(*(Seen(mark=mark) for mark in marks[:2] * 2)).marks == tuple(marks[:2])
+
+
+def test_owner_that_is_renamed_is_all_that_changes() -> None:
+    old, new = owner("acme"), owner("acme2")
+    before = after(evolve(state(1, Status.PENDING), owner=old, pause=Pause("key")))
+    renames = Sighting(KEY, Seen(owner=new, moved_from=old), NOW + DAY)
+    renamed = succeeding(before, renames)
+    assert renamed == evolve(before, revision=before.revision + 1, owner=new)
+    # Another tenant has it by now.
+    others = evolve(before, owner=owner("other"))
+    assert succeeding(others, renames) == evolve(others, revision=others.revision + 1)

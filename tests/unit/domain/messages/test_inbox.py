@@ -407,3 +407,25 @@ def test_every_step_is_one_revision_of_the_same_message(one: InboxMessage) -> No
         assert step.revision == one.revision + 1
         assert (step.id, step.origin, step.received_at) == (one.id, one.origin, one.received_at)
         assert (step.body, step.conversation) == (one.body, one.conversation)
+
+
+def test_message_that_a_worker_may_have_is_known() -> None:
+    assert not QUEUED.may_be_in_hand(NOON)
+    assert QUEUED.taken(until=LATER).may_be_in_hand(NOON)
+    assert not QUEUED.taken(until=LATER).may_be_in_hand(LATER)
+    # It waits for a crew, and no worker for it.
+    assert not AWAITING.may_be_in_hand(LATER)
+    assert QUEUED.answered(ANSWER, at=NOON, until=LATER).may_be_in_hand(NOON)
+    assert not QUEUED.answered(ANSWER, at=NOON).may_be_in_hand(NOON)
+    assert not QUEUED.done(at=NOON).may_be_in_hand(NOON)
+
+
+def test_rehoused_message_keeps_its_place_and_loses_its_texts() -> None:
+    moved = AWAITING.rehoused(BIA)
+    expected = evolve(
+        AWAITING,
+        revision=AWAITING.revision + 1,
+        destination=evolve(TO_ANA, owner=BIA),
+        body=None,
+    )
+    assert moved == expected

@@ -79,6 +79,8 @@ _STANDINGS: Final = {
     Standing.SUSPENDED: "suspenso",
     Standing.ERASING: "sendo apagado",
     Standing.ERASED: "apagado",
+    Standing.RENAMING: "mudando de identificador",
+    Standing.RENAMED: "com outro identificador",
 }
 # By the names of `TenantContents`.
 _KINDS: Final = {
@@ -378,6 +380,37 @@ async def move(
     )
 
 
+@tenants.command
+async def rename(
+    tenant: Tenant,
+    *,
+    to: Annotated[str, Parameter(help="Identificador que o cliente vai ter.")],
+    dry_run: Annotated[bool, Parameter(help="Só mostra o que mudaria.")] = False,
+    reason: Reason = None,
+    flags: StoreFlags = AS_SET,
+) -> None:
+    """
+    Dá outro identificador a um cliente: tudo dele muda junto.
+
+    O identificador antigo passa a responder com o novo; mude-o também no Odoo.
+    """
+    old, new = TenantId(tenant), TenantId(to)
+    async with (reading if dry_run else session)(flags) as services:
+        rename_tenant = services.rename_tenant
+        if dry_run:
+            _say_contents(await rename_tenant.planned(old, new, caller=OPERATOR))
+            return
+        state = await rename_tenant(old, new, caller=OPERATOR, reason=reason)
+    if state.contents is not None:
+        _say_contents(state.contents)
+    _say_standing(old, state)
+    if state.standing is not Standing.RENAMED:
+        tell(
+            "Um servidor tem mensagens em mãos: ele termina sozinho, e este comando também, "
+            "quando repetido."
+        )
+
+
 def _public_key(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
@@ -387,7 +420,8 @@ def _public_key(text: str) -> bytes:
 
 def _say_standing(tenant: TenantId, state: TenantState | None) -> None:
     since = "" if state is None else f", desde {moment(state.since)}, por {state.by}"
-    say(f"Cliente {tenant}: {_STANDINGS[standing_of(state)]}{since}")
+    to = "" if state is None or state.successor is None else f" ({state.successor})"
+    say(f"Cliente {tenant}: {_STANDINGS[standing_of(state)]}{to}{since}")
 
 
 def _say_contents(contents: TenantContents) -> None:

@@ -27,7 +27,7 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
-from odoo_ai_config.domain.tenants import AreaInUseError
+from odoo_ai_config.domain.tenants import AreaInUseError, MoveTooLargeError
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.odoo_events.channel_mapping import channel_mapping
 from odoo_ai_config.entrypoints.http.odoo_events.company_metadata import company_metadata_sync
@@ -85,6 +85,7 @@ REFUSALS: Final = (
     EncryptedValueError,
     *MAPPING_REFUSALS,
     AreaInUseError,
+    MoveTooLargeError,
     UnknownFingerprintError,
 )
 

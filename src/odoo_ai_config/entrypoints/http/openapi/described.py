@@ -22,6 +22,7 @@ from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.tenants import (
     AreaMovedError,
     TenantErasedError,
+    TenantRenamedError,
     TenantSuspendedError,
 )
 from odoo_ai_config.entrypoints.apps import App
@@ -63,7 +64,12 @@ _PUSHED: Final = (
 )
 # Of whatever serves something of one tenant.
 _READS: Final = frozenset({Scope.CONFIG_READ, Scope.MESSAGES_READ, Scope.SECRETS_READ})
-_NOT_SERVED: Final = (TenantSuspendedError, TenantErasedError, AreaMovedError)
+_NOT_SERVED: Final = (
+    TenantSuspendedError,
+    TenantErasedError,
+    TenantRenamedError,
+    AreaMovedError,
+)
 _CLAIM: Final = (http.InvalidIdempotencyKeyError, domain.IdempotencyKeyReusedError)
 _REFUSAL_HEADERS: Final = ("Cache-Control", "Content-Language")
 _HEADERS_BY_STATUS: Final = {

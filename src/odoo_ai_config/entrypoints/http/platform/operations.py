@@ -24,7 +24,7 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.errors import CodedError
-from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError
+from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError, TenantRenamedError
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.platform.paths import named, whole_number
 
@@ -40,7 +40,7 @@ _CREWS: Final = "CrewWebhookId"
 _SIGNED: Final = ("webhook-id", "webhook-timestamp", "webhook-signature", "X-Webhook-Signature")
 # The refusals of operations that open or seal secrets, and of those that commit.
 VAULT: Final = (MasterKeyMissingError, InvalidKeyRingError, SealBrokenError)
-COMMIT: Final = (ContentionError, TenantErasedError, AreaMovedError)
+COMMIT: Final = (ContentionError, TenantErasedError, TenantRenamedError, AreaMovedError)
 
 
 class Access(Enum):

@@ -93,7 +93,13 @@ class Problem:
     owner: Annotated[str, Meta(description="With `channel_owned`.")] | UnsetType = UNSET
     claimant: Annotated[str, Meta(description="With `channel_owned`.")] | UnsetType = UNSET
     moved_to: (
-        Annotated[str, Meta(description="With `area_moved`: the business area that it is now.")]
+        Annotated[
+            str,
+            Meta(
+                description="With `area_moved`: the business area that it is now; with "
+                "`tenant_renamed`: the id of the tenant now."
+            ),
+        ]
         | UnsetType
     ) = UNSET
 

@@ -32,7 +32,10 @@ from odoo_ai_config.domain.tenants import (
     AreaMovedError,
     CertificateInvalidError,
     CertificateNotFoundError,
+    MoveTooLargeError,
     TenantErasedError,
+    TenantInUseError,
+    TenantRenamedError,
     TenantSuspendedError,
 )
 from odoo_ai_config.entrypoints.http.platform import errors as http
@@ -312,6 +315,17 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "The business area to move to has documents already",
         ),
         Row(
+            TenantInUseError,
+            "O hub já tem algo do cliente com o identificador novo",
+            "The hub has something of the tenant with the new id already",
+        ),
+        Row(
+            MoveTooLargeError,
+            "Há mais versões, credenciais ou itens para mudar do que cabe de uma vez",
+            "There are more versions, credentials or items to move than fit at once",
+            particulars=lambda error, _: f" ({error.limit})",
+        ),
+        Row(
             TenantSuspendedError,
             "O cliente está suspenso: nada dele é servido até que o operador termine a suspensão",
             "The tenant is suspended: nothing of it is served until the operator ends that",
@@ -335,6 +349,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "The business area has another name in the hub now: use that one in Odoo, too",
             members=lambda error, _: {"moved_to": error.place.domain.value},
             particulars=lambda error, _: f" ({error.place.domain})",
+        ),
+        Row(
+            TenantRenamedError,
+            "O cliente tem outro identificador no hub: use o novo também no Odoo",
+            "The tenant has another id in the hub now: use that one in Odoo, too",
+            members=lambda error, _: {"moved_to": error.successor.value},
+            particulars=lambda error, _: f" ({error.successor})",
         ),
         Row(
             TenantErasedError,

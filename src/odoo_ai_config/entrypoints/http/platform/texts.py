@@ -184,6 +184,7 @@ RULES: Final[Mapping[str, Text]] = {
     ),
     "future": Text("deve ser um momento futuro", "must be in the future"),
     "other_domain": Text("deve ser outra área de negócio", "must be another business area"),
+    "other_tenant": Text("deve ser outro cliente", "must be another tenant"),
     "confirmation": Text(
         "deve repetir o identificador do cliente", "must repeat the id of the tenant"
     ),

@@ -23,6 +23,9 @@ from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.tenants import (
     AreaInUseError,
     CertificateNotFoundError,
+    MoveTooLargeError,
+    Standing,
+    TenantInUseError,
     TenantState,
     standing_of,
 )
@@ -47,6 +50,7 @@ from odoo_ai_config.entrypoints.http.tenants.schemas import (
     Erasure,
     RemovedContents,
     TenantDocument,
+    TenantRenamed,
     TenantStanding,
 )
 
@@ -75,6 +79,7 @@ _LARGE: Final = Query(
 _TO: Final = Query(
     "to", BusinessAreaText, BusinessArea.from_text, "The new name of the business area."
 )
+_NEW_ID: Final = Query("to", TenantIdText, TenantId, "The new id of the tenant.")
 _CHANGES: Final = (*COMMIT, InvalidValueError, TenantForbiddenError)
 
 
@@ -242,7 +247,7 @@ async def list_certificate_keys(request: web.Request) -> web.Response:
     parameters=(_TO, _DRY_RUN, _REASON),
     answer=AreaMoved,
     answer_headers=("Cache-Control",),
-    refusals=(*_CHANGES, DocumentNotFoundError, AreaInUseError, *VAULT),
+    refusals=(*_CHANGES, DocumentNotFoundError, AreaInUseError, MoveTooLargeError, *VAULT),
 )
 async def move_area(request: web.Request, caller: ApiKey) -> web.Response:
     """
@@ -264,6 +269,59 @@ async def move_area(request: web.Request, caller: ApiKey) -> web.Response:
         request_id=request[REQUEST_ID],
     )
     return shown(move_shown(plan, dry_run=is_asked(request, _DRY_RUN.name)), NO_STORE)
+
+
+@Operation(
+    ROUTES,
+    "POST",
+    f"{_TENANT}/rename",
+    scope=Scope.ADMIN,
+    parameters=(_NEW_ID, _DRY_RUN, _REASON),
+    answer=TenantRenamed,
+    answer_headers=("Cache-Control",),
+    refusals=(*_CHANGES, TenantNotFoundError, TenantInUseError, MoveTooLargeError, *VAULT),
+)
+async def rename_tenant(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Give a tenant another id: everything of it moves there.
+
+    The old id then answers `tenant_renamed`, with the new one. Messages and conversations follow
+    in short steps.
+    """
+    # Before the answer can tell anything about the query.
+    caller.require(Scope.ADMIN)
+    tenant, rename, to = (
+        tenant_of(request),
+        request.app[SERVICES].rename_tenant,
+        _NEW_ID.of(request),
+    )
+    if to is None:
+        raise InvalidFieldsError([FieldError("to", "required")])
+    if is_asked(request, _DRY_RUN.name):
+        contents = await rename.planned(tenant, to, caller=caller)
+        return shown(rename_shown(tenant, to, contents, None), NO_STORE)
+    reason, id_ = _REASON.of(request), request[REQUEST_ID]
+    state = await rename(tenant, to, caller=caller, reason=reason, request_id=id_)
+    return shown(rename_shown(tenant, to, state.contents, state), NO_STORE)
+
+
+def rename_shown(
+    tenant: TenantId,
+    to: TenantId,
+    contents: tenants.TenantContents | None,
+    state: TenantState | None,
+) -> TenantRenamed:
+    """
+    A rename as the API shows it; a dry run has no *state*.
+    """
+    counts = tenants.TenantContents() if contents is None else contents
+    return TenantRenamed(
+        tenant_id=tenant.value,
+        renamed_to=to.value,
+        dry_run=state is None,
+        finished=standing_of(state) is Standing.RENAMED,
+        moved=RemovedContents(**counts.counts),
+    )
 
 
 def move_shown(plan: AreaPlan, *, dry_run: bool) -> AreaMoved:
@@ -305,6 +363,7 @@ def standing_shown(tenant: TenantId, state: TenantState | None) -> TenantStandin
             since=None,
             by=None,
             reason=None,
+            renamed_to=None,
         )
     return TenantStanding(
         tenant_id=tenant.value,
@@ -312,6 +371,7 @@ def standing_shown(tenant: TenantId, state: TenantState | None) -> TenantStandin
         since=timestamp(state.since),
         by=state.by,
         reason=state.reason,
+        renamed_to=None if state.successor is None else state.successor.value,
     )
 
 

@@ -207,6 +207,9 @@ class TenantStanding:
     since: Annotated[Moment | None, Meta(description="Null if it was always active.")]
     by: AuthorText | None
     reason: Annotated[str | None, Meta(description="As it was given.")]
+    renamed_to: Annotated[
+        TenantIdText | None, Meta(description="The id that it has now, if it is another one.")
+    ]
 
 
 @answer
@@ -226,6 +229,25 @@ class RemovedContents:
     requests: Annotated[Count, Meta(description="Records of requests with an idempotency key.")]
     api_keys: Count
     addresses: Count
+
+
+@answer
+class TenantRenamed:
+    """
+    What gets another id with its tenant or, in a dry run, would get it.
+    """
+
+    tenant_id: TenantIdText
+    renamed_to: TenantIdText
+    dry_run: bool
+    finished: Annotated[
+        bool,
+        Meta(
+            description="False while messages are left to move: the hub goes on by itself, and "
+            "so does the same request once more."
+        ),
+    ]
+    moved: RemovedContents
 
 
 @answer

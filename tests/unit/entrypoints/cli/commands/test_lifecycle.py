@@ -114,3 +114,16 @@ def test_business_area_moves(command: Command) -> None:
     assert refused.status == 1
     assert "(varejo)" in refused.err
     assert command("show", "acme", "--domain", "varejo").status == 0
+
+
+@pytest.mark.usefixtures("acme")
+def test_tenant_gets_another_id(command: Command) -> None:
+    planned = command("tenants", "rename", "acme", "--to", "acme2", "--dry-run")
+    assert any(line.split() == ["documentos", "2"] for line in planned.lines)
+    renamed = command("tenants", "rename", "acme", "--to", "acme2", "--reason", "contrato")
+    assert renamed.lines[:-1] == planned.lines
+    assert renamed.lines[-1].startswith("Cliente acme: com outro identificador (acme2), desde ")
+    refused = command("show", "acme")
+    assert refused.status == 1
+    assert "(acme2)" in refused.err
+    assert command("show", "acme2").status == 0

@@ -32,7 +32,13 @@ from odoo_ai_config.domain.errors import (
 )
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
-from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError, TenantSuspendedError
+from odoo_ai_config.domain.tenants import (
+    AreaMovedError,
+    MoveTooLargeError,
+    TenantErasedError,
+    TenantRenamedError,
+    TenantSuspendedError,
+)
 from odoo_ai_config.entrypoints.http.platform import errors as http_errors
 from odoo_ai_config.entrypoints.http.platform.app_keys import LastOrders
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -78,7 +84,9 @@ WITH_ARGUMENTS: dict[type[CodedError], CodedError] = {
     ScopeMissingError: ScopeMissingError(Scope.WEBHOOK),
     WrongStageError: WrongStageError(Stage.DONE),
     AreaMovedError: AreaMovedError(TenantArea(TenantId("acme"), BusinessArea("food"))),
+    MoveTooLargeError: MoveTooLargeError(5000),
     TenantErasedError: TenantErasedError(TenantId("acme")),
+    TenantRenamedError: TenantRenamedError(TenantId("acme"), TenantId("acme2")),
     TenantSuspendedError: TenantSuspendedError(TenantId("acme")),
     StoreUnusableError: StoreUnusableError(CANARY),
     InvalidKeyRingError: InvalidKeyRingError(CANARY),

@@ -53,6 +53,7 @@ async def test_standing_of_any_tenant_can_be_read(web: WebHub) -> None:
         "since": None,
         "by": None,
         "reason": None,
+        "renamed_to": None,
     }
     assert (await bound.get("/v1/tenants/other/standing")).status == 403
 
@@ -110,6 +111,7 @@ async def test_certificate_is_verified_with_the_published_key(web: WebHub) -> No
         ("DELETE", f"{TENANT}?confirm=123456"),
         ("DELETE", f"{TENANT}?dry_run=1"),
         ("POST", f"{TENANT}/reopening"),
+        ("POST", f"{TENANT}/rename?to=654321"),
         ("GET", f"{TENANT}/certificate"),
     ],
 )
@@ -164,3 +166,26 @@ async def test_area_follows_the_event_that_says_what_it_was(web: WebHub, kind: s
     await web.send(fixture("credentials_flat") | {"domain": "food"})
     refused = await web.send(renamed | {"moved_from": "food"})
     assert (refused.status, (await refused.json())["code"]) == (409, "area_in_use")
+
+
+async def test_tenant_gets_another_id(web: WebHub) -> None:
+    rename = f"{TENANT}/rename?to=654321"
+    planned = await (await web.ask("POST", f"{rename}&dry_run=1")).json()
+    assert (planned["dry_run"], planned["finished"]) == (True, False)
+    assert planned["moved"]["documents"] == 2
+    assert (await web.get(CONFIG)).status == 200
+    renamed = await (await web.ask("POST", f"{rename}&reason=contract")).json()
+    assert renamed == planned | {"dry_run": False, "finished": True}
+    refused = await web.send(fixture("credentials_flat"))
+    shown = await refused.json()
+    assert (refused.status, shown["code"], shown["moved_to"]) == (410, "tenant_renamed", "654321")
+    assert shown["detail"].endswith("use o novo também no Odoo (654321)")
+    assert await problem(web, "GET", CONFIG) == (410, "tenant_renamed")
+    assert (await web.get(CONFIG.replace("123456", "654321"))).status == 200
+    standing = await (await web.get(f"{TENANT}/standing")).json()
+    assert (standing["standing"], standing["renamed_to"]) == ("renamed", "654321")
+    assert (await web.ask("POST", f"{TENANT}/reopening")).status == 200
+    await web.send(fixture("credentials_flat"))
+    assert await problem(web, "POST", rename) == (409, "tenant_in_use")
+    for to in ("", "?to=", "?to=123456", "?to=%21"):
+        assert (await web.ask("POST", f"{TENANT}/rename{to}")).status == 422
