@@ -83,6 +83,7 @@ CASES: Final[Mapping[str, Case]] = {
     "reopenTenant": Case(after=("eraseTenant",)),
     "erasePerson": Case({"number": "+5511999990000", "tenant_id": "123456"}),
     "moveArea": Case(query="?to=outlet"),
+    "renameTenant": Case(query="?to=654321"),
     "resumeTenant": Case(after=("pauseTenant",)),
     "resumeChannel": Case(after=("pauseChannel",)),
     "resumeConversation": Case(after=("pauseConversation",)),
