@@ -171,6 +171,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "tenants.remembered": lambda stores: stores.tenants.remembered(ACME),
     "tenants.states": lambda stores: stores.tenants.states(set(Standing)),
     "tenants.contents": lambda stores: stores.tenants.contents(ACME),
+    "tenants.version": lambda stores: stores.tenants.version(ACME),
     "tenants.remove_some": lambda stores: stores.tenants.remove_some(ACME),
     "tenants.forget_number": lambda stores: stores.tenants.forget_number(ACME, "551187654321"),
     "tenants.scrub": lambda stores: stores.tenants.scrub(large=False),

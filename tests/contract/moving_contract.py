@@ -5,11 +5,15 @@ The guarantees of moving a business area, over every store.
 from __future__ import annotations
 
 import json
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from attrs import define, evolve
 
 from odoo_ai_config.application.documents.writing import DocumentWrite
+from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
@@ -77,6 +81,24 @@ async def filled(stores: Stores) -> MemoryHub:
 
 async def move(hub: MemoryHub, *, dry_run: bool = False) -> None:
     await hub.move_area(FROM, TO, caller=ANYBODY, reason="renamed", dry_run=dry_run)
+
+
+@define
+class Late:
+    """
+    A store in which others commit their *works* before its first commit.
+    """
+
+    store: ConfigStore
+    works: list[Coroutine[Any, Any, object]]
+
+    async def commit(self, changeset: Changeset) -> None:
+        while self.works:
+            await self.works.pop(0)
+        await self.store.commit(changeset)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
 
 
 class MovingContract(StoreContract):
@@ -180,6 +202,30 @@ class MovingContract(StoreContract):
                 CredentialsSync(FROM, token=CredentialRef("token")), caller=ANYBODY
             )
         await publish(other, TO, note="after")
+
+    async def test_what_is_new_meanwhile_moves_too(self, stores: Stores) -> None:
+        hub = await filled(stores)
+        plans = DocumentWrite(FROM.document(CONFIG), ANYBODY)
+        channel = ChannelKey(ChatwootId("9"))
+        late: Any = Late(
+            stores.config,
+            [
+                hub.publish_document(plans, text=json.dumps({"late": True})),
+                hub.sync_mapping(ChannelMapping(channel, FROM, sequence=9), caller=ANYBODY),
+            ],
+        )
+        await evolve(hub.move_area, store=late)(FROM, TO, caller=ANYBODY)
+        found = await hub.read_document(TO.document(CONFIG), caller=ANYBODY)
+        assert found.document.body == {"late": True}
+        assert (await stores.channels.current((channel,)))[channel].mapping.owner == TO
+
+    async def test_area_taken_meanwhile_is_left_alone(self, stores: Stores) -> None:
+        hub = await filled(stores)
+        plans = DocumentWrite(TO.document(CONFIG), ANYBODY)
+        late: Any = Late(stores.config, [hub.publish_document(plans, text="{}")])
+        with pytest.raises(AreaInUseError):
+            await evolve(hub.move_area, store=late)(FROM, TO, caller=ANYBODY)
+        assert await revealed(hub, FROM) == "secret 2"
 
     async def test_dry_run_changes_nothing(self, stores: Stores) -> None:
         hub = await filled(stores)

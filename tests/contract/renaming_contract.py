@@ -18,6 +18,7 @@ from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import ContentionError
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
+from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.collections import CollectionSync, Item
@@ -51,6 +52,7 @@ from tests.contract.moving_contract import (
     NOTES,
     REF,
     TO,
+    Late,
     filled,
     move,
     over,
@@ -375,6 +377,29 @@ class RenamingContract(StoreContract):
         await evolve(hub.rename_tenant, collections=late)(ACME, NEW, caller=ANYBODY)
         items = await stores.collections.digests(evolve(RULES, tenant=NEW))
         assert "9" in items
+
+    async def test_what_is_new_meanwhile_is_not_lost(self, stores: Stores) -> None:
+        hub, third = await furnished(stores), owner("acme", "third")
+        channel = ChannelKey(ChatwootId("9"))
+        feed = Feed(FROM, RecordKind.CREDENTIALS)
+        late = Late(
+            stores.config,
+            [
+                publish(hub, third, note="late"),
+                hub.sync_mapping(ChannelMapping(channel, FROM, sequence=9), caller=ANYBODY),
+                stores.config.commit(Changeset(api_keys=(api_key("late", tenant="acme"),))),
+                hub.create_address(feed, name="late", caller=ANYBODY),
+            ],
+        )
+        store: Any = late
+        await evolve(hub.rename_tenant, store=store)(ACME, NEW, caller=ANYBODY)
+        place = TenantArea(NEW, third.domain).document(NOTES)
+        assert (await hub.read_document(place, caller=ANYBODY)).document.body == {"note": "late"}
+        assert (await stores.channels.current((channel,)))[channel].mapping.owner == THERE
+        late_key = await stores.api_keys.api_key("late")
+        assert late_key is not None
+        assert late_key.tenant == NEW
+        assert "late" in {one.name for one in await stores.addresses.addresses(tenant=NEW)}
 
     async def test_answer_and_its_message_follow(self, stores: Stores) -> None:
         hub = await furnished(stores)

@@ -304,6 +304,8 @@ class MoveArea:
         request_id: str | None = None,
     ) -> AreaPlan:
         async def decide() -> tuple[Changeset, AreaPlan]:
+            # First: what others write meanwhile begins this anew.
+            version = await self.tenants.version(source.tenant)
             current = await self.tenants.current(source.tenant)
             state = relocated(current, wish, AreaMove(source.domain, target.domain))
             newest = await self._documents(source)
@@ -336,7 +338,8 @@ class MoveArea:
                 f"{source} -> {target}",
                 request_id,
             )
-            return evolve(changeset, audit=(entry,), tenant_states=(state,)), plan
+            changeset = evolve(changeset, versions=(version,), audit=(entry,))
+            return evolve(changeset, tenant_states=(state,)), plan
 
         return await commit_decided(self.store, decide, reason=wish.reason)
 

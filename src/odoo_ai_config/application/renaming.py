@@ -139,6 +139,8 @@ class RenameTenant:
     ) -> tuple[Changeset, TenantContents]:
         old = wish.tenant
         current, there = await self.tenants.current(old), await self.tenants.current(new)
+        # First: what others write meanwhile begins this anew.
+        versions = await self.tenants.version(old), await self.tenants.version(new)
         state = renamed(current, wish, new)
         successor = succeeding(there, evolve(wish, tenant=new), current)
         contents = await self.tenants.contents(old)
@@ -154,6 +156,7 @@ class RenameTenant:
         action, subject = AuditAction.TENANT_RENAMED, f"{old} -> {new}"
         changeset = evolve(
             relocation.changeset,
+            versions=versions,
             collections=tuple(await self._collections(old, new)),
             api_keys=tuple(evolve(key, tenant=new) for key in keys if key.revoked_at is None),
             audit=tuple(

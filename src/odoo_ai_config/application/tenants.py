@@ -349,6 +349,8 @@ class EraseTenant:
         tenant = wish.tenant
 
         async def decide() -> tuple[Changeset, Sequence[str]]:
+            # First: a key that is made meanwhile is to be noted as revoked.
+            version = await self.tenants.version(tenant)
             data_keys = tuple(key.key_id for key in await self.secrets.keys_of(tenant))
             state = erasing(await self.tenants.current(tenant), wish, data_keys)
             if state is None:
@@ -360,6 +362,7 @@ class EraseTenant:
                 for mapped in await self.channels.mappings(tenant)
             ]
             changeset = Changeset(
+                versions=(version,),
                 mappings=tuple(mapped for mapped in mappings if mapped is not None),
                 api_keys=tuple(key.revoked(wish.at) for key in own_keys),
                 addresses=tuple(address.revoked(wish.at, wish.by) for address in addresses),

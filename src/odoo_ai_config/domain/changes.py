@@ -26,7 +26,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import HUB, DocumentKey, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.domain.tenants import TenantState
+from odoo_ai_config.domain.tenants import TenantState, TenantVersion
 
 
 @frozen
@@ -203,6 +203,7 @@ class Changeset:
     - *sealed_under* is no longer a key of its tenant,
     - another tenant has what *claim* names,
     - the whole mapping is not at *mapping_state*,
+    - a tenant is not at its version in *versions*,
     - one of `tenants` is closed, or
     - a tenant whose data keys a state destroys has others than the state names.
 
@@ -210,6 +211,7 @@ class Changeset:
         claim: What the mappings rely on: no other tenant has a channel in the claimed account,
             nor a claimed number together with a channel in an account that both tenants share.
         mapping_state: The version of the whole mapping that the decision relies on (`state_of`).
+        versions: Of the tenants whose whole property the decision relies on.
         secrets: Newly sealed values. A value that is already stored under the same reference
             and fingerprint stays as it is.
         erased: Places whose sealed values go, all but those in *secrets*. The texts of a message
@@ -235,6 +237,7 @@ class Changeset:
     mappings: tuple[MappingRevision, ...] = ()
     claim: ChannelClaim | None = None
     mapping_state: int | None = None
+    versions: tuple[TenantVersion, ...] = ()
     secrets: tuple[SealedSecret, ...] = ()
     erased: tuple[SealContext, ...] = ()
     new_tenant_key: TenantKey | None = None

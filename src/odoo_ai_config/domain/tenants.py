@@ -145,6 +145,25 @@ class TenantContents:
         return asdict(self)
 
 
+@frozen
+class TenantVersion:
+    """
+    What a decision about everything of a tenant relies on: others have changed nothing of it.
+
+    Args:
+        documents, channels: The versions of all of them together.
+        collections: How many there are.
+        api_keys, addresses: How many there are, and how many of them are revoked, together.
+    """
+
+    tenant: TenantId
+    documents: int = 0
+    channels: int = 0
+    collections: int = 0
+    api_keys: int = 0
+    addresses: int = 0
+
+
 KINDS: Final = tuple(attribute.name for attribute in fields(TenantContents))
 
 

@@ -26,6 +26,7 @@ from tests.contract.samples import (
     fingerprint,
     mapping,
     message,
+    revision,
     secret,
     tenant_key,
     text_of,
@@ -325,3 +326,19 @@ async def test_message_that_is_no_longer_finished_is_not_removed_with_the_others
     monkeypatch.setattr(pruning, "batches", changed_meanwhile)
     assert await stores.inbox.prune(before=AT + DAY) == 1
     assert await stores.inbox.find(failed.id) == failed
+
+
+async def test_document_that_appears_beside_a_move_is_not_overlooked(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its first value brings the first data key of the tenant.
+    version = await stores.tenants.version(OLD.tenant)
+    moved = Changeset(versions=(version,), revisions=(revision(),))
+    other = Changeset(
+        revisions=(credentials(odoo=1),), secrets=(secret(),), new_tenant_key=OLD, sealed_under=OLD
+    )
+    outcome = await side_by_side(
+        monkeypatch, stores.config.commit(other), stores.config.commit(moved)
+    )
+    assert outcome[0] is None
+    assert isinstance(outcome[1], RevisionConflictError)

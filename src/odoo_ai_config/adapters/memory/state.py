@@ -51,7 +51,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin
-from odoo_ai_config.domain.tenants import TenantState, refuse_closed
+from odoo_ai_config.domain.tenants import TenantState, TenantVersion, refuse_closed
 
 T = TypeVar("T", ApiKey, Address)
 _Versioned: TypeAlias = DocumentKey | ChannelKey | CollectionKey | MessageId
@@ -206,6 +206,23 @@ class MemoryState:
         _use(self.api_keys, changeset.key_uses)
         self._put_states(changeset.tenant_states)
 
+    def version_of(self, tenant: TenantId) -> TenantVersion:
+        """
+        The version of everything of *tenant*.
+        """
+        histories = [one for key, one in self.histories.items() if key.tenant == tenant]
+        mapped = [one for one in self.mappings.values() if one.mapping.owner.tenant == tenant]
+        keys = [one for one in self.api_keys.values() if one.tenant == tenant]
+        addresses = [one for one in self.addresses.values() if one.feed.owner.tenant == tenant]
+        return TenantVersion(
+            tenant,
+            documents=sum(history[-1].version for history in histories),
+            channels=state_of(mapped),
+            collections=sum(key.tenant == tenant for key in self.collections),
+            api_keys=len(keys) + sum(one.revoked_at is not None for one in keys),
+            addresses=len(addresses) + sum(one.revoked_at is not None for one in addresses),
+        )
+
     def _put_states(self, states: Sequence[TenantState]) -> None:
         for state in states:
             self.tenant_states[state.tenant] = state
@@ -229,6 +246,8 @@ class MemoryState:
             raise RevisionConflictError
         relied_on = changeset.mapping_state
         if relied_on is not None and relied_on != state_of(self.mappings.values()):
+            raise RevisionConflictError
+        if any(one != self.version_of(one.tenant) for one in changeset.versions):
             raise RevisionConflictError
         stored = (self.api_keys.get(key.id) for key in changeset.api_keys)
         if any(key is not None and key.revoked_at is not None for key in stored):

@@ -14,7 +14,13 @@ from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.channels.mapping import SpecialNumber
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
-from odoo_ai_config.domain.tenants import Remembered, Standing, TenantContents, TenantState
+from odoo_ai_config.domain.tenants import (
+    Remembered,
+    Standing,
+    TenantContents,
+    TenantState,
+    TenantVersion,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -66,6 +72,9 @@ class MemoryTenantStore(MemoryAdapter, TenantStore):
             api_keys=sum(one.tenant == tenant for one in state.api_keys.values()),
             addresses=sum(one.feed.owner.tenant == tenant for one in state.addresses.values()),
         )
+
+    async def version(self, tenant: TenantId) -> TenantVersion:
+        return self.state.version_of(tenant)
 
     async def remove_some(self, tenant: TenantId) -> bool:
         state = self.state

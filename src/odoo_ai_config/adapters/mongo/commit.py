@@ -36,7 +36,7 @@ from odoo_ai_config.adapters.mongo.conversations import (
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import is_passing
 from odoo_ai_config.adapters.mongo.records import mapping_record, replaced_record, secrets_at
-from odoo_ai_config.adapters.mongo.tenant_store import write_state
+from odoo_ai_config.adapters.mongo.tenant_store import require_version, write_state
 from odoo_ai_config.adapters.mongo.transaction import (
     BulkWrite,
     Write,
@@ -170,6 +170,8 @@ async def _write(
         await _require_undisputed(database, changeset.claim, session)
     if changeset.mapping_state is not None:
         await _require_state(database, changeset.mapping_state, session)
+    for version in changeset.versions:
+        await require_version(database, version, session)
     for state in changeset.tenant_states:
         await write_state(database, state, session)
     replaced = await _replaced(database, changeset, session) if _replaces(changeset) else []
@@ -297,11 +299,11 @@ def _open_uses(
     """
     Writes that raise *refusal* if a tenant of *changeset* is closed.
 
-    A closed one has no data key, and its record does not let a first one in: who uses a key, or
-    brings the first, needs no other write.
+    They collide with whoever relies on the version of the tenant, too. The use of a key is such
+    a write.
     """
-    keys = [changeset.new_tenant_key, *([changeset.sealed_under] if key_use else [])]
-    others = changeset.tenants - {key.tenant for key in keys if key is not None}
+    under = changeset.sealed_under if key_use else None
+    others = changeset.tenants - ({under.tenant} if under is not None else set())
     uses = [database.key_uses.one_open(tenant.value) for tenant in sorted(others)]
     return BulkWrite("key_uses", uses, refusal)
 

@@ -26,6 +26,7 @@ from odoo_ai_config.domain.tenants import (
     Standing,
     TenantContents,
     TenantState,
+    TenantVersion,
     refuse_closed,
 )
 
@@ -91,6 +92,10 @@ class MongoTenantStore(TenantStore):
         pipeline: list[Record] = [{"$match": wanted}, {"$count": "count"}]
         found = await self._database.aggregated(collection, pipeline)
         return sum(one["count"] for one in found)
+
+    @translated
+    async def version(self, tenant: TenantId) -> TenantVersion:
+        return await _version(self._database, tenant)
 
     @translated
     async def remove_some(self, tenant: TenantId) -> bool:
@@ -223,6 +228,49 @@ async def require_open(database: MongoDatabase, tenants: Collection[TenantId]) -
     closed = await read_one(database["tenant_states"], wanted, TenantState)
     if closed is not None:
         refuse_closed(closed.tenant, closed)
+
+
+async def _version(
+    database: MongoDatabase, tenant: TenantId, session: Session | None = None
+) -> TenantVersion:
+    of_tenant: Record = {"tenant": tenant.value}
+    revoked: Record = {**of_tenant, "revoked_at": {"$ne": None}}
+    places: dict[str, tuple[str, Sequence[Record]]] = {
+        "documents": ("documents", _total(of_tenant, "$version")),
+        "channels": ("mappings", _total({"owner.tenant": tenant.value}, "$version")),
+        "collections": ("collections", _total(of_tenant)),
+        "api_keys": ("api_keys", _total(of_tenant)),
+        "revoked_api_keys": ("api_keys", _total(revoked)),
+        "addresses": ("addresses", _total(of_tenant)),
+        "revoked_addresses": ("addresses", _total(revoked)),
+    }
+    found = await database.gathered(places, session)
+    totals = {name: sum(one["number"] for one in some) for name, some in found.items()}
+    return TenantVersion(
+        tenant,
+        documents=totals["documents"],
+        channels=totals["channels"],
+        collections=totals["collections"],
+        api_keys=totals["api_keys"] + totals["revoked_api_keys"],
+        addresses=totals["addresses"] + totals["revoked_addresses"],
+    )
+
+
+def _total(wanted: Record, each: str | int = 1) -> list[Record]:
+    return [{"$match": wanted}, {"$group": {"_id": None, "number": {"$sum": each}}}]
+
+
+async def require_version(
+    database: MongoDatabase, version: TenantVersion, session: Session
+) -> None:
+    """
+    Raise `RevisionConflictError` if something of a tenant was written after *version*.
+    """
+    # Whoever writes something of it at the same time writes one of these records and collides.
+    uses = database.key_uses.all_of(version.tenant.value)
+    await database["key_uses"].bulk_write(uses, session=session)
+    if await _version(database, version.tenant, session) != version:
+        raise RevisionConflictError
 
 
 async def write_state(database: MongoDatabase, state: TenantState, session: Session) -> None:

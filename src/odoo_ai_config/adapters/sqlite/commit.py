@@ -57,7 +57,7 @@ from odoo_ai_config.domain.credentials.secrets import SealContext
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import TEXT_PURPOSES
-from odoo_ai_config.domain.tenants import TenantState, refuse_closed
+from odoo_ai_config.domain.tenants import TenantState, TenantVersion, refuse_closed
 
 T = TypeVar("T", bound=AttrsInstance)
 
@@ -128,6 +128,13 @@ _PUT_ADDRESS: Final = (
 )
 _USE: Final = "UPDATE {} SET used_at = max(coalesce(used_at, ?1), ?1) WHERE id = ?2"
 
+_TENANT_VERSION: Final = """
+SELECT (SELECT ifnull(sum(version), 0) FROM documents WHERE tenant = ?1),
+  (SELECT ifnull(sum(version), 0) FROM mappings WHERE tenant = ?1),
+  (SELECT count(*) FROM collections WHERE tenant = ?1),
+  (SELECT count(*) + count(revoked_at) FROM api_keys WHERE tenant = ?1),
+  (SELECT count(*) + count(revoked_at) FROM addresses WHERE tenant = ?1)
+"""
 _CLOSED_STATE: Final = (
     f"SELECT {TENANT_STATES.columns} FROM tenant_states WHERE tenant = ? "
     "AND standing NOT IN ('active', 'suspended')"
@@ -163,6 +170,7 @@ class PreparedChangeset:
         self._changes: list[ChangeLine] = []
         reason = changeset.reason
         self._mappings = changeset.mappings
+        self._versions = changeset.versions
         self._updates: dict[tuple[Lookup[Any, Any], Hashable], object] = {}
         self._claim = changeset.claim
         self._mapping_state = changeset.mapping_state
@@ -219,6 +227,9 @@ class PreparedChangeset:
         if self._mapping_state is not None:
             _require_state(self._mapping_state, transaction.connection)
         connection = transaction.connection
+        for version in self._versions:
+            if tenant_version(connection, version.tenant) != version:
+                raise RevisionConflictError
         with overwriting(connection) if self._erases else nullcontext():
             for write in self._writes:
                 write(connection)
@@ -261,6 +272,14 @@ class PreparedChangeset:
     def _insert(self, statement: str, layout: RowLayout[T], new: Sequence[T]) -> None:
         if new:
             self._writes.append(partial(_insert, statement, [layout.row(one) for one in new]))
+
+
+def tenant_version(connection: sqlite3.Connection, tenant: TenantId) -> TenantVersion:
+    """
+    The version of everything of *tenant*.
+    """
+    counts = connection.execute(_TENANT_VERSION, (tenant.value,)).fetchone()
+    return TenantVersion(tenant, *counts)
 
 
 def require_open(tenant: TenantId, connection: sqlite3.Connection) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.adapters.sqlite.commit import tenant_version
 from odoo_ai_config.adapters.sqlite.connection import overwriting
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.adapters.sqlite.lookups import (
@@ -38,6 +39,7 @@ from odoo_ai_config.domain.tenants import (
     Standing,
     TenantContents,
     TenantState,
+    TenantVersion,
 )
 
 # Rows in one step. A revision may have a mebibyte, and a row that is overwritten costs more.
@@ -130,6 +132,9 @@ class SqliteTenantStore(TenantStore):
             _CONTENTS, (tenant.value,), lambda row: TenantContents(*row)
         )
         return found
+
+    async def version(self, tenant: TenantId) -> TenantVersion:
+        return await self.database.read(partial(tenant_version, tenant=tenant))
 
     async def remove_some(self, tenant: TenantId) -> bool:
         if await self.database.write(partial(_remove_some, tenant), long=True):

@@ -9,7 +9,13 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.tenants import Remembered, Standing, TenantContents, TenantState
+from odoo_ai_config.domain.tenants import (
+    Remembered,
+    Standing,
+    TenantContents,
+    TenantState,
+    TenantVersion,
+)
 
 
 class TenantStore(Protocol):
@@ -45,6 +51,12 @@ class TenantStore(Protocol):
     async def contents(self, tenant: TenantId) -> TenantContents:
         """
         Count what there is of *tenant*.
+        """
+
+    @abstractmethod
+    async def version(self, tenant: TenantId) -> TenantVersion:
+        """
+        What a commit compares, so that nothing of *tenant* is new or changed meanwhile.
         """
 
     @abstractmethod
