@@ -257,6 +257,30 @@ class RenamingContract(StoreContract):
         assert taken.id in {one.id for one in messages}
         assert {(one.body, one.persons) for one in messages} == {(None, ())}
 
+    async def test_person_is_erased_under_all_earlier_ids(self, stores: Stores) -> None:
+        hub, third = await furnished(stores), TenantId("acme-3")
+        now = hub.clock.now()
+        await stores.inbox.claim(LIMITS, now=now, until=now + timedelta(minutes=2))
+        assert await rename(hub) is Standing.RENAMING
+        await hub.rename_tenant(NEW, third, caller=ANYBODY)
+        await hub.erase_person(Person.from_contact("1/77"), third, caller=ANYBODY)
+        hub.clock.tick(timedelta(minutes=3))
+        (done,) = await hub.rename_tenant.go_on()
+        assert done.tenant == ACME
+        assert {(one.body, one.persons) for one in await of(stores, third)} == {(None, ())}
+
+    async def test_person_whose_client_is_renamed_meanwhile_is_not_said_to_be_erased(
+        self, stores: Stores
+    ) -> None:
+        hub, person = await furnished(stores), Person.from_contact("1/77")
+        late: Any = Late(stores.config, [rename(hub)])
+        with pytest.raises(TenantRenamedError):
+            await evolve(hub.erase_person, store=late)(person, ACME, caller=ANYBODY)
+        with pytest.raises(TenantRenamedError):
+            await hub.erase_person(person, ACME, caller=ANYBODY, dry_run=True)
+        await hub.erase_person(person, NEW, caller=ANYBODY)
+        assert {(one.body, one.persons) for one in await of(stores, NEW)} == {(None, ())}
+
     async def test_order_of_a_conversation_stays(self, stores: Stores) -> None:
         hub = await furnished(stores)
         await rename(hub)

@@ -24,6 +24,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.tenant_store import TenantStore
+from odoo_ai_config.application.standings import heir_of
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.collections import MOST_ITEMS, CollectionChange, CollectionKey
@@ -258,10 +259,7 @@ class RenameTenant:
         """
         Who has everything of *old* now; None if that one is erased.
         """
-        tenant, state = old, await self.tenants.current(old)
-        while state is not None and state.successor is not None:
-            tenant = state.successor
-            state = await self.tenants.current(tenant)
+        tenant, state = await heir_of(self.tenants, old)
         return None if state is not None and state.is_closed else tenant
 
     async def _messages(

@@ -165,6 +165,17 @@ class Standings:
         return None
 
 
+async def heir_of(tenants: TenantStore, tenant: TenantId) -> tuple[TenantId, TenantState | None]:
+    """
+    Who has everything of *tenant* now, which may have been renamed several times, and its state.
+    """
+    state = await tenants.current(tenant)
+    while state is not None and state.successor is not None:
+        tenant = state.successor
+        state = await tenants.current(tenant)
+    return tenant, state
+
+
 def _refuse_gone(area: TenantArea, known: TenantState | Remembered | None) -> None:
     refuse_closed(area.tenant, known)
     place = area.domain if known is None else place_in(known.moves, area.domain)

@@ -23,6 +23,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.tenant_store import TenantStore
+from odoo_ai_config.application.standings import heir_of
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
@@ -38,7 +39,7 @@ from odoo_ai_config.domain.messages.inbox import (
     body_context,
 )
 from odoo_ai_config.domain.messages.persons import Person, PersonKind
-from odoo_ai_config.domain.tenants import Standing
+from odoo_ai_config.domain.tenants import Standing, refuse_closed
 
 MOST_AT_ONCE: Final = 50
 _PAGE: Final = 500
@@ -312,16 +313,18 @@ class ErasePerson:
         Erase, and return what was there; with *dry_run*, only tell it.
 
         With *numbers*, the mapping and its history lose the person's special numbers, too.
+
+        Raises:
+            TenantErasedError, TenantRenamedError: The tenant is erased or renamed, even meanwhile.
         """
         caller.require(Scope.ADMIN, tenant)
+        refuse_closed(tenant, await self.tenants.current(tenant))
         found = await self.search.presence(person, tenant)
         if dry_run:
             return found
         digest = None
         # First what still follows from an earlier id, so that nothing arrives behind the search.
-        renaming = await self.tenants.states({Standing.RENAMING})
-        earlier = [state.tenant for state in renaming if state.successor == tenant]
-        for owner in (*earlier, tenant):
+        for owner in (*await self._earlier(tenant), tenant):
             digest = await self.search.digest(person, owner)
             while digest and await self._some(person, owner, digest, caller, request_id):
                 pass
@@ -329,7 +332,21 @@ class ErasePerson:
             await self._without_numbers(person, tenant, digest, caller, request_id)
             # Behind the commit: the version that it replaced is history then.
             await self.tenants.forget_number(tenant, person.value)
+        # What a rename has taken along meanwhile was not found.
+        refuse_closed(tenant, await self.tenants.current(tenant))
         return found
+
+    async def _earlier(self, tenant: TenantId) -> list[TenantId]:
+        """
+        The ids whose messages still follow to *tenant*.
+        """
+        renaming = await self.tenants.states({Standing.RENAMING})
+        heirs = [await heir_of(self.tenants, state.tenant) for state in renaming]
+        return [
+            state.tenant
+            for state, (heir, _) in zip(renaming, heirs, strict=True)
+            if heir == tenant
+        ]
 
     async def _some(
         self,
