@@ -33,8 +33,9 @@ READERS = {
     RecordKind.MAPPING: MappedChannel,
     RecordKind.METADATA: CompanyMetadata,
 }
-# The address says whose the mapping is. A record has no objects, and says nothing on purpose.
-NOT_IN_A_RECORD = {"internal_account_id", "integrations", "clear"}
+# The address says whose the mapping is, and where. A record has no objects, and says nothing on
+# purpose.
+NOT_IN_A_RECORD = {"internal_account_id", "integrations", "clear", "moved_from"}
 
 
 def feed(
