@@ -34,6 +34,8 @@ _FRAME: Final = 2**18
 # A frame ends with a record, so it is as long as that may be; what it unpacks to is read in parts.
 _LARGEST_FRAME: Final = 2**26
 _PART: Final = 2**20
+# More than any record of a store has: a small file that unpacks to more is none of ours.
+_LONGEST_RECORD: Final = 2**27
 _LARGEST_HEAD: Final = 2**16
 _LENGTH: Final = 4
 _SALT: Final = 16
@@ -167,6 +169,9 @@ class BackupReader:
         """
         if self.head.salt is not None and passphrase is None:
             raise _unusable("é criptografado; indique a senha com --passphrase-file")
+        if self.head.salt is None and passphrase is not None:
+            # Whoever has a passphrase relies on it: only who knows it can have made the file.
+            raise _unusable("não é criptografado; se é o certo, repita sem --passphrase-file")
         for line in self._lines(_cipher_of(self.head, passphrase)):
             name, _, text = line.partition(_KIND_END)
             try:
@@ -176,19 +181,23 @@ class BackupReader:
             yield kind, text
 
     def _lines(self, cipher: AESGCM | None) -> Iterator[bytes]:
-        unpacker, rest = zlib.decompressobj(), b""
+        unpacker, rest = zlib.decompressobj(), bytearray()
         try:
             for frame in self._frames(cipher):
                 content = frame
                 while content:
                     # A small frame may hold very much.
-                    rest += unpacker.decompress(content, _PART)
+                    first, *others = unpacker.decompress(content, _PART).split(b"\n")
                     content = unpacker.unconsumed_tail
-                    *lines, rest = rest.split(b"\n")
-                    yield from lines
+                    rest += first
+                    if len(rest) > _LONGEST_RECORD or unpacker.unused_data:
+                        raise _damaged()
+                    for other in others:
+                        yield bytes(rest)
+                        rest = bytearray(other)
         except zlib.error:
             raise _damaged() from None
-        if rest or not unpacker.eof or unpacker.unused_data:
+        if rest or not unpacker.eof:
             raise _damaged()
 
     def _frames(self, cipher: AESGCM | None) -> Iterator[bytes]:

@@ -132,8 +132,12 @@ def _say_counts(digests: Digests) -> None:
 def _passphrase(file: Path | None) -> SecretText | None:
     if file is None:
         return None
-    with _files():
-        text, *_ = file.read_text(encoding="utf-8").splitlines() or [""]
+    try:
+        with _files():
+            text, *_ = file.read_text(encoding="utf-8").splitlines() or [""]
+    except UnicodeDecodeError:
+        # Its text may be the passphrase.
+        raise CommandError(f"{file} não é um arquivo de texto em UTF-8.") from None
     if not text:
         raise CommandError(f"{file} não tem uma senha na primeira linha.")
     return SecretText(text)
