@@ -581,6 +581,8 @@ class Certificate:
             statement, signed = document["certificate"], document["signature"]
             if not isinstance(statement, dict) or signed["algorithm"] != ALGORITHM:
                 raise InvalidValueError("certificate", "certificate")
+            # Half of a character cannot have been signed.
+            signed_bytes(statement)
             signature = Signature(
                 str(signed["key_id"]),
                 b64decode(signed["public_key"], validate=True),

@@ -189,6 +189,7 @@ def test_certificate_is_read_back(statement: dict[str, int | str]) -> None:
         '{"certificate": {}, "signature": {"algorithm": "none"}}',
         '{"certificate": {}, "signature": {"algorithm": "Ed25519", "key_id": "k"}}',
         SIGNED.replace("KEY", '"?"'),
+        SIGNED.replace("{}", r'{"reason": "\ud800"}', 1).replace("KEY", '"AAAA"'),
         SIGNED.replace("KEY", "1"),
     ],
 )
