@@ -78,6 +78,15 @@ class Standings:
         if place != area:
             raise AreaMovedError(place)
 
+    async def require_open(self, tenant: TenantId) -> None:
+        """
+        Refuse to plan a write to *tenant* if it is closed. Each commit asks by itself.
+
+        Raises:
+            TenantErasedError, TenantRenamedError: It is erased or renamed.
+        """
+        refuse_closed(tenant, await self.tenants.remembered(tenant))
+
     async def require_written_at(
         self, area: TenantArea, newest: Iterable[Revision | None]
     ) -> None:

@@ -168,6 +168,7 @@ class DocumentWriter:
             )
             revision = decision.revision or current
             if request.dry_run:
+                await self.standings.require_open(request.key.tenant)
                 return Changeset(), outcome
             erased: tuple[SealContext, ...] = ()
             if request.key.kind == CREDENTIALS:

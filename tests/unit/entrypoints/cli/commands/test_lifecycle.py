@@ -127,3 +127,14 @@ def test_tenant_gets_another_id(command: Command) -> None:
     assert refused.status == 1
     assert "(acme2)" in refused.err
     assert command("show", "acme2").status == 0
+
+
+@pytest.mark.usefixtures("acme")
+def test_plan_of_an_import_says_that_a_client_is_erased(command: Command) -> None:
+    assert command("export", "before").status == 0
+    assert command("tenants", "erase", "acme", "--confirm", "acme").status == 0
+    for more in ((), ("--dry-run",)):
+        ended = command("import", "before", *more)
+        assert ended.status == 1
+        assert "foi apagado do hub" in ended.out
+        assert "criado" not in ended.out
