@@ -5,20 +5,23 @@ The guarantees of moving a business area, over every store.
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from attrs import define, evolve
+from attrs import asdict, define, evolve, frozen
 
+from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.documents.writing import DocumentWrite
+from odoo_ai_config.application.moving import MoveArea
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.channels.routing import IncomingMessage
-from odoo_ai_config.domain.credentials.secrets import SealContext
+from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SecretText
 from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.errors import (
     DocumentNotFoundError,
@@ -99,6 +102,28 @@ class Late:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
+
+
+@frozen(eq=False)
+class Overtaken(Sealer):
+    """
+    Opens values that somebody else takes away right before the first of them.
+    """
+
+    overtake: Callable[[], Awaitable[object]]
+    left: list[int]
+
+    async def opened(self, context: SealContext, fingerprint: Fingerprint) -> SecretText:
+        if self.left:
+            self.left.clear()
+            await self.overtake()
+        return await super().opened(context, fingerprint)
+
+
+def overtaken(move: MoveArea, overtake: Callable[[], Awaitable[object]]) -> MoveArea:
+    fields = asdict(move.relocator.sealer, recurse=False)
+    sealer = Overtaken(**fields, overtake=overtake, left=[1])
+    return evolve(move, relocator=evolve(move.relocator, sealer=sealer))
 
 
 class MovingContract(StoreContract):
@@ -293,3 +318,17 @@ class MovingContract(StoreContract):
             await hub.read_document(FROM.document(CONFIG), caller=ANYBODY)
         entries = await acts(stores.audit)
         assert AuditAction.AREA_MOVED in {entry.action for entry in entries}
+
+    async def test_move_that_another_overtakes_finds_nothing_left(self, stores: Stores) -> None:
+        hub = await filled(stores)
+        other = owner("acme", "other")
+        faster = partial(hub.move_area, FROM, other, caller=ANYBODY)
+        with pytest.raises(DocumentNotFoundError):
+            await overtaken(hub.move_area, faster)(FROM, TO, caller=ANYBODY)
+        assert await revealed(hub, other) == "secret 2"
+
+    async def test_move_that_an_erasure_overtakes_is_refused(self, stores: Stores) -> None:
+        hub = await filled(stores)
+        faster = partial(hub.erase_tenant, FROM.tenant, caller=ANYBODY, confirmation="acme")
+        with pytest.raises(TenantErasedError):
+            await overtaken(hub.move_area, faster)(FROM, TO, caller=ANYBODY)

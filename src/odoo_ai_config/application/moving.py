@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
+from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
@@ -34,8 +35,10 @@ from odoo_ai_config.domain.channels.mapping import (
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SealedSecret
 from odoo_ai_config.domain.documents.credentials import resealed
 from odoo_ai_config.domain.documents.revisions import Revision, tombstone, version_of
-from odoo_ai_config.domain.errors import DocumentNotFoundError
+from odoo_ai_config.domain.errors import CredentialNotFoundError, DocumentNotFoundError
+from odoo_ai_config.domain.event_times import believed, is_stale
 from odoo_ai_config.domain.identifiers import (
+    CONFIG,
     CREDENTIALS,
     PAUSES,
     RETENTION,
@@ -276,11 +279,20 @@ class MoveArea:
         wish = Wish(source.tenant, caller.id, self.clock.now(), reason or caller.reason)
         return await self._moved(source, target, wish, dry_run=dry_run, request_id=request_id)
 
-    async def follow(self, source: BusinessArea, target: TenantArea, *, caller: ApiKey) -> None:
+    async def follow(
+        self,
+        source: BusinessArea,
+        target: TenantArea,
+        *,
+        caller: ApiKey,
+        event_at: datetime | None = None,
+    ) -> None:
         """
         Move what is at *source* to *target*, as Odoo says with an event, unless that is done.
 
-        Who may send events of a tenant may rename its areas: its events make them.
+        Who may send events of a tenant may rename its areas: its events make them. An event of
+        before the last change at *source*, or of before *target* moved away, is late: it moves
+        nothing.
 
         Raises:
             AreaInUseError: Both have documents.
@@ -291,8 +303,18 @@ class MoveArea:
         place = TenantArea(target.tenant, source)
         if place != target:
             wish = Wish(target.tenant, caller.id, self.clock.now(), caller.reason)
+            told_at = believed(event_at, now=wish.at)
+            if await self._is_late(told_at, place, target):
+                return
             with suppress(DocumentNotFoundError):
-                await self._moved(place, target, wish)
+                await self._moved(place, target, wish, event_at=told_at)
+
+    async def _is_late(
+        self, event_at: datetime | None, source: TenantArea, target: TenantArea
+    ) -> bool:
+        keys = [area.document(kind) for area in (source, target) for kind in (CONFIG, CREDENTIALS)]
+        newest = (await self.store.current(keys)).values()
+        return is_stale(event_at, *(one.event_at for one in newest))
 
     async def _moved(
         self,
@@ -302,6 +324,7 @@ class MoveArea:
         *,
         dry_run: bool = False,
         request_id: str | None = None,
+        event_at: datetime | None = None,
     ) -> AreaPlan:
         async def decide() -> tuple[Changeset, AreaPlan]:
             # First: what others write meanwhile begins this anew.
@@ -317,7 +340,14 @@ class MoveArea:
             def place(area: TenantArea) -> TenantArea:
                 return target if area == source else area
 
-            moved = await self.relocator.planned(newest, place, wish)
+            try:
+                moved = await self.relocator.planned(newest, place, wish)
+            except (CredentialNotFoundError, SealBrokenError):
+                # An erasure, another move or a deletion takes values away meanwhile.
+                now = await self.tenants.version(source.tenant)
+                if (now, await self.tenants.current(source.tenant)) == (version, current):
+                    raise
+                return await decide()
             changeset = moved.changeset
             plan = AreaPlan(
                 source,
@@ -338,7 +368,13 @@ class MoveArea:
                 f"{source} -> {target}",
                 request_id,
             )
-            changeset = evolve(changeset, versions=(version,), audit=(entry,))
+            # Deleted at the time of the move, so that an event of before it does not undo it.
+            at = event_at or wish.at
+            revisions = tuple(
+                evolve(one, event_at=at) if one.key.owner == source else one
+                for one in changeset.revisions
+            )
+            changeset = evolve(changeset, revisions=revisions, versions=(version,), audit=(entry,))
             return evolve(changeset, tenant_states=(state,)), plan
 
         return await commit_decided(self.store, decide, reason=wish.reason)

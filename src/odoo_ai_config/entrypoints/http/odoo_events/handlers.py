@@ -223,7 +223,7 @@ async def taken_in(
     owner = event.owner
     bind_contextvars(tenant=str(owner.tenant), domain=str(owner.domain))
     if isinstance(event, CredentialsSync | CompanyMetadataSync) and event.moved_from is not None:
-        await services.move_area.follow(event.moved_from, owner, caller=caller)
+        await services.move_area.follow(event.moved_from, owner, caller=caller, event_at=event_at)
     if isinstance(event, CredentialsSync):
         return await services.sync_credentials(
             event, caller=caller, claim=claim, event_at=event_at

@@ -20,6 +20,7 @@ T = TypeVar("T")
 # More digits than any version has, and still an integer in every store.
 _MOST_DIGITS: Final = 15
 _YES: Final = frozenset({"1", "true", "yes"})
+_NO: Final = frozenset({"", "0", "false", "no"})
 
 
 def named(name: str, make: Callable[[str], T], text: str) -> T:
@@ -86,5 +87,12 @@ def whole_number(name: str, text: str, *, rule: str = "positive", most: int | No
 def is_asked(request: web.Request, name: str) -> bool:
     """
     Whether *name* is true in the query.
+
+    Raises:
+        InvalidFieldsError: It is neither true nor false. Who asks for a dry run in other words
+            does not want the change.
     """
-    return request.query.get(name, "").lower() in _YES
+    given = {text.lower() for text in request.query.getall(name, ())}
+    if not given <= _YES and not given <= _NO:
+        raise InvalidFieldsError([FieldError(name, "boolean")])
+    return bool(given & _YES)

@@ -189,3 +189,35 @@ async def test_tenant_gets_another_id(web: WebHub) -> None:
     assert await problem(web, "POST", rename) == (409, "tenant_in_use")
     for to in ("", "?to=", "?to=123456", "?to=%21"):
         assert (await web.ask("POST", f"{TENANT}/rename{to}")).status == 422
+
+
+async def test_late_event_does_not_move_an_area_again(web: WebHub) -> None:
+    def event(domain: str, moved_from: str, at: str) -> dict[str, Any]:
+        return fixture("credentials_flat") | {
+            "domain": domain,
+            "moved_from": moved_from,
+            "timestamp": at,
+        }
+
+    to_retail = event("varejo", "default", "2026-04-23T19:00:00Z")
+    assert (await web.send(to_retail)).status == 200
+    assert (await web.send(event("default", "varejo", "2026-04-23T19:05:00Z"))).status == 200
+    late = await web.send(to_retail)
+    assert (late.status, (await late.json())["code"]) == (410, "area_moved")
+    assert (await web.get(CONFIG)).status == 200
+    # A person moves it back, too.
+    assert (await web.send(event("varejo", "default", "2026-04-23T19:10:00Z"))).status == 200
+    assert (await web.ask("POST", f"{TENANT}/varejo/move?to=default")).status == 200
+    assert (await web.send(event("varejo", "default", "2026-04-23T19:10:00Z"))).status == 410
+    assert (await web.get(CONFIG)).status == 200
+
+
+@pytest.mark.parametrize("words", ["sim", "on", "x", "1&dry_run=0"])
+async def test_dry_run_in_other_words_changes_nothing(web: WebHub, words: str) -> None:
+    for method, path in (
+        ("DELETE", f"{TENANT}?confirm=123456"),
+        ("POST", f"{TENANT}/default/move?to=varejo"),
+    ):
+        refused = await problem(web, method, f"{path}&dry_run={words}")
+        assert refused == (422, "invalid_fields")
+    assert (await web.get(CONFIG)).status == 200
