@@ -17,6 +17,7 @@ from attrs import define, evolve
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import ContentionError
 from odoo_ai_config.application.messages.payloads import read_event
+from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.changes import AuditAction, Changeset
@@ -244,6 +245,23 @@ class RenamingContract(StoreContract):
         assert (done.tenant, done.standing) == (ACME, Standing.RENAMED)
         await require_whole(hub, stores)
         assert await hub.rename_tenant.go_on() == []
+
+    async def test_message_in_hand_is_answered(self, stores: Stores) -> None:
+        hub = await furnished(stores)
+        crew = {"type": "http", "url": "https://crew.example"}
+        text = json.dumps({"crews": {"sales": crew}, "default_crew": "sales"})
+        await hub.publish_document(DocumentWrite(FROM.document(CREWS), ANYBODY), text=text)
+        await hub.pause_tenant.end(ACME, caller=ANYBODY)
+        await hub.pause_conversation.end(WAITING, caller=ANYBODY)
+        now = hub.clock.now()
+        (taken,) = await stores.inbox.claim(LIMITS, now=now, until=now + timedelta(minutes=2))
+        assert await rename(hub) is Standing.RENAMING
+        step = await hub.deliver_message(taken)
+        assert step.progress is Progress.ANSWERED
+        hub.clock.tick(timedelta(minutes=3))
+        assert await rename(hub) is Standing.RENAMED
+        (answered,) = [one for one in await of(stores, NEW) if one.id == taken.id]
+        assert answered.stage is Stage.ANSWERED
 
     async def test_person_is_erased_under_the_earlier_id_too(self, stores: Stores) -> None:
         hub = await furnished(stores)

@@ -99,7 +99,9 @@ class CrewAsking:
         """
         What the crew is asked; the step of a message whose crew is not asked now.
         """
-        if not await self.standings.is_served(message.holder.tenant):
+        # A renamed tenant is served under its new id, where its messages are still to follow.
+        owner = await self.standings.place(message.holder)
+        if not await self.standings.is_served(owner.tenant):
             ignored = message.ignored(reason=Silence.SUSPENDED.value, at=self.clock.now())
             return await self.writer.settled(Progress.IGNORED, message, ignored)
         found = await self._crew_of(message.destination)
