@@ -201,6 +201,7 @@ def on_documents(size: int) -> Iterator[Attack]:
         yield Attack("POST /odoo-webhook", body, headers=signed)
         yield Attack(f"POST {DOCUMENT}/rollback", encoded(version=1), reaches=True)
         yield Attack(f"DELETE {DOCUMENT}", body, places={"kind": "other"})
+        yield Attack("PUT /v1/tenants/{tenant}/retention", body)
     yield Attack(f"GET {DOCUMENT}/history", query="?limit=1000", reaches=True)
     yield Attack(f"GET {DOCUMENT}/version/{{version}}", reaches=True)
     yield Attack("GET /configs/{tenant}", reaches=True)
@@ -227,7 +228,7 @@ def on_yaml(size: int) -> Iterator[Attack]:
     yield Attack("POST /odoo-webhook", encoded(**event), reaches=True)
     yield Attack("GET /v1/tenants/{tenant}/{domain}/credentials/{ref}", reaches=True)
     yield Attack("DELETE /v1/tenants/{tenant}/{domain}/credentials/{ref}", reaches=True)
-    yield Attack("PUT /v1/tenants/{tenant}/retention", texts["config"].encode(), reaches=True)
+    yield Attack("PUT /v1/tenants/{tenant}/retention", encoded(versions=5), reaches=True)
     yield Attack("GET /v1/tenants/{tenant}/retention", reaches=True)
 
 

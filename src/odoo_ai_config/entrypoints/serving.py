@@ -247,8 +247,9 @@ async def prune(services: Services) -> None:
     Remove old records. If the store is unavailable, the next call does it.
     """
     try:
-        report = await services.prune_history()
+        # First those of customers: what keeps versions from going does not keep them.
         messages = await services.prune_messages()
+        report = await services.prune_history()
     except ApplicationError as error:
         _log.warning("pruning_failed", code=error.code)
     else:

@@ -286,7 +286,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
     relocator = Relocator(store, channels, ports.addresses, secrets, sealer)
-    persons = PersonSearch(inbox, channels, texts)
+    persons = PersonSearch(inbox, channels, texts, tenants)
     crews = CrewLookup(store, standings, sealer, policies.answer_rules)
     writer = StepWriter(store)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)

@@ -122,6 +122,16 @@ class PersonSearch:
     inbox: MessageInbox
     channels: ChannelDirectory
     texts: MessageTexts
+    tenants: TenantStore
+
+    async def require_open(self, tenant: TenantId) -> None:
+        """
+        Refuse *tenant* if its things are gone, or at another id.
+
+        Raises:
+            TenantErasedError, TenantRenamedError: They are.
+        """
+        refuse_closed(tenant, await self.tenants.current(tenant))
 
     async def digest(self, person: Person, tenant: TenantId) -> Fingerprint | None:
         """
@@ -209,6 +219,9 @@ class FindPerson:
     ) -> Sequence[Presence]:
         """
         The tenants that have something; a bound caller learns of its own only.
+
+        Raises:
+            TenantErasedError, TenantRenamedError: *tenant* is erased or renamed.
         """
         caller.require(Scope.MESSAGES_READ)
         asked = caller.listed_tenant(tenant)
@@ -216,6 +229,7 @@ class FindPerson:
             found = await self.search.everywhere(person)
             # What belongs to nobody is the hub's.
             return [one for one in found if one.tenant != HUB or caller.may(Scope.ADMIN)]
+        await self.search.require_open(asked)
         one = await self.search.presence(person, asked)
         return [one] if one.messages or one.numbers else []
 
@@ -246,9 +260,11 @@ class ExportPerson:
 
         Raises:
             SealBrokenError, MasterKeyMissingError: A text does not open.
+            TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
         """
         caller.require(Scope.MESSAGES_READ, tenant)
         caller.require(Scope.SECRETS_READ, tenant)
+        await self.search.require_open(tenant)
         search = self.search
         digest = await search.digest(person, tenant)
         found: Sequence[InboxMessage] = ()
@@ -318,7 +334,7 @@ class ErasePerson:
             TenantErasedError, TenantRenamedError: The tenant is erased or renamed, even meanwhile.
         """
         caller.require(Scope.ADMIN, tenant)
-        refuse_closed(tenant, await self.tenants.current(tenant))
+        await self.search.require_open(tenant)
         found = await self.search.presence(person, tenant)
         if dry_run:
             return found
@@ -333,7 +349,7 @@ class ErasePerson:
             # Behind the commit: the version that it replaced is history then.
             await self.tenants.forget_number(tenant, person.value)
         # What a rename has taken along meanwhile was not found.
-        refuse_closed(tenant, await self.tenants.current(tenant))
+        await self.search.require_open(tenant)
         return found
 
     async def _earlier(self, tenant: TenantId) -> list[TenantId]:

@@ -23,6 +23,7 @@ from odoo_ai_config.domain.errors import (
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantId
 from odoo_ai_config.domain.messages.inbox import ERASED_REASON, InboxMessage, Stage
 from odoo_ai_config.domain.messages.persons import Person, PersonKind, one_of, persons_named
+from odoo_ai_config.domain.tenants import TenantErasedError
 from tests.contract.samples import AT, mapping
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
 
@@ -307,3 +308,11 @@ async def test_event_without_a_conversation_is_found(hub: MemoryHub) -> None:
     assert (found.messages, found.conversations) == (1, ())
     page = await hub.export_person(ANA, HUB, caller=ANYBODY)
     assert page.conversations == []
+
+
+async def test_erased_client_is_said_to_be_erased(hub: MemoryHub) -> None:
+    await hub.erase_tenant(ACME, caller=ANYBODY, confirmation=ACME.value)
+    with pytest.raises(TenantErasedError):
+        await hub.find_person(ANA, caller=ANYBODY, tenant=ACME)
+    with pytest.raises(TenantErasedError):
+        await hub.export_person(ANA, ACME, caller=ANYBODY)

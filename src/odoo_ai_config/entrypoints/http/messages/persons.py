@@ -21,6 +21,7 @@ from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import MessageId
 from odoo_ai_config.domain.messages.persons import Person
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantRenamedError
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.conversations.handlers import conversation_shown
 from odoo_ai_config.entrypoints.http.conversations.schemas import Conversation, ConversationText
@@ -194,7 +195,15 @@ def _operation(
     )
 
 
-@_operation("find", Scope.MESSAGES_READ, _body(NamedPerson), FoundPerson, *VAULT)
+@_operation(
+    "find",
+    Scope.MESSAGES_READ,
+    _body(NamedPerson),
+    FoundPerson,
+    TenantErasedError,
+    TenantRenamedError,
+    *VAULT,
+)
 async def find_person(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Find which clients have something of a person.
