@@ -168,6 +168,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "audit.end": lambda stores: stores.audit.end(),
     "audit.link": lambda stores: stores.audit.link(lambda end: Voucher("m", str(end))),
     "tenants.current": lambda stores: stores.tenants.current(ACME),
+    "tenants.unusual": lambda stores: stores.tenants.unusual(),
     "tenants.remembered": lambda stores: stores.tenants.remembered(ACME),
     "tenants.states": lambda stores: stores.tenants.states(set(Standing)),
     "tenants.contents": lambda stores: stores.tenants.contents(ACME),

@@ -21,7 +21,12 @@ from tests.e2e.hub_process import HubProcess, environment, serving
 
 PROGRAMS = Path(sys.executable).parent
 # The settings of docs/http-api.md.
-OPTIONS = {"content_type_overrides": {"application/x-yaml": "text/plain"}}
+OPTIONS = {
+    "content_type_overrides": {
+        "application/x-yaml": "text/plain",
+        "application/x-ndjson": "text/plain",
+    }
+}
 EVENT = {
     "event_type": "credentials_sync",
     "account_id": "123456",

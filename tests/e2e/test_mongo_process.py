@@ -53,7 +53,7 @@ def test_missing_index_is_told_by_doctor_and_built_by_migrate(
         refused = run(tmp_path, "tenants", env=env)
         assert (refused.returncode, "older_schema" in refused.stderr) == (1, True)
         built = run(tmp_path, "migrate", env=env)
-        assert built.stderr.splitlines() == ["documents: índices of_tenant (0 registros)"]
+        assert built.stderr.splitlines() == ["documents: índices of_tenant (2 registros)"]
         assert "of_tenant" in client[name]["documents"].index_information()
         told = run(tmp_path, "doctor", "--port", "0", env=env)
         assert "older_schema" not in told.stdout

@@ -4,11 +4,12 @@ Whether anything of a tenant may be served.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final
 
 from attrs import frozen
 
+from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.access import ApiKey
@@ -108,7 +109,7 @@ class Standings:
         _refuse_gone(area, known)
 
     async def require_all_mapped(
-        self, stored: Iterable[MappingRevision], revisions: Iterable[MappingRevision]
+        self, stored: Collection[MappingRevision], revisions: Collection[MappingRevision]
     ) -> None:
         """
         Refuse *revisions* of an operator that give a channel to an area which has moved.
@@ -123,10 +124,21 @@ class Standings:
             AreaMovedError: It has moved.
             TenantErasedError, TenantRenamedError: Its tenant is erased or renamed.
         """
-        before = {one.mapping.key: one.mapping.owner for one in stored}
-        mappings = [one.mapping for one in revisions]
-        for owner in sorted({one.owner for one in mappings if before.get(one.key) != one.owner}):
-            _refuse_gone(owner, await self.tenants.remembered(owner.tenant))
+        unusual = await self.tenants.unusual()
+        if not unusual:
+            return
+
+        def refuse() -> None:
+            mappings = [one.mapping for one in revisions if one.mapping.owner.tenant in unusual]
+            keys = {mapping.key for mapping in mappings}
+            before = {
+                one.mapping.key: one.mapping.owner for one in stored if one.mapping.key in keys
+            }
+            gained = {one.owner for one in mappings if before.get(one.key) != one.owner}
+            for owner in sorted(gained):
+                _refuse_gone(owner, unusual[owner.tenant])
+
+        await run_off_loop(refuse, cost=ENTRY * (len(stored) + len(revisions)))
 
     async def require_mapped_at(self, owner: TenantArea, current: MappingRevision | None) -> None:
         """

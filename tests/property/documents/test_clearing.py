@@ -28,7 +28,15 @@ from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials, cr
 
 WHOSE: Final[JsonObject] = {"account_id": "a1", "token": "t1"}
 # Who the event is about, and how it says the rest.
-NOT_CLEARED: Final = {"account_id", "token", "domain", "integrations", "yaml_content", "clear"}
+NOT_CLEARED: Final = {
+    "account_id",
+    "token",
+    "domain",
+    "integrations",
+    "yaml_content",
+    "clear",
+    "moved_from",
+}
 SETTINGS: Final[dict[str, Any]] = {
     one.name: "https://odoo.example" if one.name == "odoo_url" else f"v-{one.name}"
     for one in fields(Credentials)

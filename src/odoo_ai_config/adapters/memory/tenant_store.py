@@ -4,7 +4,7 @@ Where tenants stand, in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from typing import TypeVar
 
 from attrs import evolve
@@ -35,10 +35,14 @@ class MemoryTenantStore(MemoryAdapter, TenantStore):
         return self.state.tenant_states.get(tenant)
 
     async def remembered(self, tenant: TenantId) -> Remembered:
-        state = self.state.tenant_states.get(tenant)
-        if state is None:
-            return Remembered()
-        return Remembered(state.standing, state.moves, state.successor)
+        return (await self.unusual()).get(tenant, Remembered())
+
+    async def unusual(self) -> Mapping[TenantId, Remembered]:
+        known = {
+            tenant: Remembered(state.standing, state.moves, state.successor)
+            for tenant, state in self.state.tenant_states.items()
+        }
+        return {tenant: one for tenant, one in known.items() if one != Remembered()}
 
     async def states(
         self, standings: Collection[Standing], *, after: TenantId | None = None, limit: int = 100

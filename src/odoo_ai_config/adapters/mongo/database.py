@@ -141,7 +141,7 @@ class MongoDatabase:
         self._joins_writes: bool | None = None
         self.api_keys = ReadCache[str, ApiKey](_API_KEY_SECONDS)
         # The tenants that are not active or have moved, by their ids; all of them together.
-        self.standings = ReadCache[str, Mapping[str, Remembered]](_STANDING_SECONDS)
+        self.standings = ReadCache[str, Mapping[TenantId, Remembered]](_STANDING_SECONDS)
         # Some may be out of date: a commit that seals with one checks that it is still active.
         self.sealing_keys = ReadCache[TenantId, TenantKey]()
         # The states of conversations as they were read, at most one each. A commit that follows

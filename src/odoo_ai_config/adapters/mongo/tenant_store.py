@@ -5,7 +5,7 @@ Where tenants stand, in MongoDB, and the removal of what an erased one leaves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Final
 
 from bson import ObjectId
@@ -59,6 +59,10 @@ class MongoTenantStore(TenantStore):
 
     @translated
     async def remembered(self, tenant: TenantId) -> Remembered:
+        return (await self.unusual()).get(tenant, _USUAL)
+
+    @translated
+    async def unusual(self) -> Mapping[TenantId, Remembered]:
         cache = self._database.standings
         known = cache.get(_ALL)
         if known is None:
@@ -66,9 +70,9 @@ class MongoTenantStore(TenantStore):
             found = await self._states.find(_UNUSUAL, ["standing", "moves", "successor"]).to_list(
                 None
             )
-            known = {record["_id"]: from_record(record, Remembered) for record in found}
+            known = {TenantId(record["_id"]): from_record(record, Remembered) for record in found}
             cache.remember(_ALL, known, read_at=read_at)
-        return known.get(tenant.value, _USUAL)
+        return known
 
     @translated
     async def states(

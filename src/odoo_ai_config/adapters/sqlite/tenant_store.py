@@ -5,7 +5,7 @@ Where tenants stand, in SQLite, and the removal of what an erased one leaves.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -117,8 +117,11 @@ class SqliteTenantStore(TenantStore):
         return await self.database.select_one(_CURRENT, (tenant.value,), TENANT_STATES.of)
 
     async def remembered(self, tenant: TenantId) -> Remembered:
+        return (await self.unusual()).get(tenant, _USUAL)
+
+    async def unusual(self) -> Mapping[TenantId, Remembered]:
         found = await self.database.find(find_standings, ("",))
-        return found[""].get(tenant, _USUAL)
+        return found[""]
 
     async def states(
         self, standings: Collection[Standing], *, after: TenantId | None = None, limit: int = 100

@@ -5,7 +5,7 @@ Where tenants stand, and what the hub has of them. `ConfigStore.commit` writes t
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from odoo_ai_config.domain.identifiers import TenantId
@@ -37,6 +37,14 @@ class TenantStore(Protocol):
         Where *tenant* stands and what has moved of it, by what this process knows.
 
         What another process has committed counts after two seconds at the latest.
+        """
+
+    @abstractmethod
+    async def unusual(self) -> Mapping[TenantId, Remembered]:
+        """
+        All that `remembered` knows of tenants that are not active, or of which something moved.
+
+        The answer may be shared: the caller must leave it as it is.
         """
 
     @abstractmethod
