@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve, fields
 
 from odoo_ai_config.adapters.memory.state import MemoryState
-from odoo_ai_config.application.errors import ContentionError
+from odoo_ai_config.application.errors import ContentionError, SealBrokenError
 from odoo_ai_config.application.messages.intake import ERASED_OWNER, NO_ROUTE
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import Progress
@@ -33,8 +33,10 @@ from odoo_ai_config.domain.errors import (
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
+    BusinessArea,
     ChatwootId,
     CredentialRef,
+    TenantArea,
     TenantId,
 )
 from odoo_ai_config.domain.json_types import Json, JsonObject
@@ -504,3 +506,14 @@ async def test_erasure_by_another_machine_is_noted(world: World) -> None:
     # They are no keys, and no damage either.
     noted = await hub.revoke_api_key.noted_so_far()
     assert (len(noted.ids), noted.torn) == (0, 3)
+
+
+async def test_area_whose_values_do_not_open_stays(hub: MemoryHub) -> None:
+    text = json.dumps({"credentials": {"t1": "senha"}})
+    await hub.publish_document(write(ACME.document(CREDENTIALS)), text=text)
+    for place, secret in hub.state.secrets.items():
+        hub.state.secrets[place] = evolve(secret, envelope=b"")
+    elsewhere = TenantArea(ACME.tenant, BusinessArea("elsewhere"))
+    with pytest.raises(SealBrokenError):
+        await hub.move_area(ACME, elsewhere, caller=ANYBODY)
+    assert await hub.ports.tenants.current(ACME.tenant) is None

@@ -232,9 +232,11 @@ class ReceiveMessage:
 
     async def _is_of_erased(self, event: ChatwootEvent, route: Route | None) -> bool:
         incoming = event.incoming
-        if incoming is None or route is None:
-            return False
-        return await self.standings.erased_owner(incoming, route) is not None
+        return (
+            incoming is not None
+            and route is not None
+            and await self.standings.erased_owner(incoming, route) is not None
+        )
 
     def _left(
         self, message_id: MessageId, event: ChatwootEvent, *, at: datetime

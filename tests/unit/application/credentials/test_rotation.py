@@ -16,11 +16,14 @@ from odoo_ai_config.adapters.crypto.key_ring_file import KeyRingFile
 from odoo_ai_config.adapters.crypto.secret_vault import AesGcmSecretVault
 from odoo_ai_config.adapters.memory.audit_log import MemoryAuditLog
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
+from odoo_ai_config.adapters.memory.message_spool import MemoryMessageSpool
 from odoo_ai_config.adapters.memory.secret_store import MemorySecretStore
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.application.credentials.rotation import (
     CheckKeyRing,
+    DropMasterKey,
+    MasterKeyNeed,
     MasterKeyRotation,
     RotateMasterKey,
     RotateTenantKey,
@@ -32,6 +35,8 @@ from odoo_ai_config.application.errors import (
     SealBrokenError,
     TenantKeyChangedError,
 )
+from odoo_ai_config.application.messages.spooling import SpoolArrival
+from odoo_ai_config.application.ports.message_spool import SpoolLimits
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
 from odoo_ai_config.domain.access import ApiKey, Scope
@@ -49,6 +54,7 @@ from odoo_ai_config.domain.errors import TenantNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea, TenantId
 from tests.contract.samples import AT, owner
 from tests.stand_ins.clock import ManualClock
+from tests.stand_ins.token_source import CountingTokenSource
 from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY
 
@@ -627,3 +633,26 @@ async def test_readers_and_writers_go_on_during_rotations(seed: int, rotations: 
     assert await hub.opens(owner(), values(2))
     assert len(hub.state.keys[TENANT]) == 1
     assert await hub.secrets.master_ids() == {"second": 1}
+
+
+@frozen(eq=False)
+class IdleAuditLog(MemoryAuditLog):
+    """
+    Another process links its entries, later.
+    """
+
+    async def link(self, vouch: object, *, limit: int = 250) -> int:
+        return 0
+
+
+async def test_master_key_stays_while_something_needs_it() -> None:
+    state, vault, clock = MemoryState(), MemorySecretVault("new", "old"), ManualClock(AT)
+    spool = MemoryMessageSpool(SpoolLimits(64 * 1024))
+    store, audit = MemoryConfigStore(state), IdleAuditLog(state)
+    drop = DropMasterKey(MemorySecretStore(state), vault, store, audit, spool, clock)
+    assert await drop("new", caller=ANYBODY) is MasterKeyNeed.NEW_DATA_KEYS
+    assert await drop("old", caller=ANYBODY) is MasterKeyNeed.AUDIT_TRAIL
+    add = SpoolArrival(spool, vault, CountingTokenSource())
+    await add(SecretText("{}"), lane="1", holder="chatwoot/1", known=True, at=AT)
+    assert await drop("old", caller=ANYBODY) is MasterKeyNeed.SPOOL
+    assert set(vault.master_ids) == {"new", "old"}
