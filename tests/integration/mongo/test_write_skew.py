@@ -326,6 +326,26 @@ async def test_message_that_is_no_longer_finished_is_not_removed_with_the_others
     monkeypatch.setattr(pruning, "batches", changed_meanwhile)
     assert await stores.inbox.prune(before=AT + DAY) == 1
     assert await stores.inbox.find(failed.id) == failed
+    # A repetition of it is still known.
+    assert await stores.inbox.received(failed.origin) == failed
+
+
+async def test_prune_that_is_killed_leaves_messages_with_their_marks(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = evolve(message(), stage=Stage.DONE, due_at=None)
+    await stores.config.commit(Changeset(messages=(done,)))
+
+    async def killed(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "_commit", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await stores.inbox.prune(before=AT + DAY)
+    assert await stores.inbox.received(done.origin) == done
+    assert await stores.inbox.prune(before=AT + DAY) == 1
+    assert await stores.inbox.received(done.origin) is None
 
 
 async def test_document_that_appears_beside_a_move_is_not_overlooked(

@@ -208,6 +208,25 @@ def _advancing(message: InboxMessage, texts: Texts, record: Record, place: Recor
     return partial(UpdateOne, before | place, change)
 
 
+async def remove_messages(
+    database: MongoDatabase, found: Sequence[Record], session: Session
+) -> int:
+    """
+    Remove the messages that *found* names, with their marks, and return how many there were.
+
+    Together: a mark that stays behind would refuse its message for ever, and a message without
+    its marks would be received a second time.
+    """
+    marks = [mark for record in found for mark in record["marks"]]
+    await database["marks"].delete_many({"_id": {"$in": marks}}, session=session)
+    ids = [record["_id"] for record in found]
+    # A cluster finds their shards by their conversations.
+    names = sorted({record["conversation"] for record in found})
+    removed = {"_id": {"$in": ids}, "conversation": {"$in": names}}
+    result = await database["messages"].delete_many(removed, session=session)
+    return result.deleted_count
+
+
 async def settle_queues(
     database: MongoDatabase, names: Collection[str], session: Session | None = None
 ) -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from attrs import frozen
 from pymongo import DeleteMany, DeleteOne
 
+from odoo_ai_config.adapters.mongo.conversations import remove_messages
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.records import from_record, read_all, to_instant
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
@@ -223,15 +225,20 @@ async def _prune_finished(database: MongoDatabase, before: datetime, whose: Reco
         "updated_at": {"$lt": to_instant(before)},
         **whose,
     }
-    async for batch in batches(database, "messages", finished, ["marks"]):
-        # First: a mark that stays behind would refuse its message for ever.
-        marks = [mark for message in batch for mark in message["marks"]]
-        await database["marks"].delete_many({"_id": {"$in": marks}})
-        ids = [message["_id"] for message in batch]
-        # One that was put back to work meanwhile stays.
-        result = await database["messages"].delete_many({"_id": {"$in": ids}, **finished})
-        removed += result.deleted_count
+    async for batch in batches(database, "messages", finished, ["conversation"]):
+        # One that was put back to work meanwhile stays, with its marks.
+        still: Record = {
+            "_id": {"$in": [message["_id"] for message in batch]},
+            "conversation": {"$in": sorted({message["conversation"] for message in batch})},
+            **finished,
+        }
+        removed += await in_transaction(database, partial(_remove_all, database, still))
     return removed
+
+
+async def _remove_all(database: MongoDatabase, wanted: Record, session: Session) -> int:
+    cursor = database["messages"].find(wanted, ["marks", "conversation"], session=session)
+    return await remove_messages(database, await cursor.to_list(None), session)
 
 
 async def _prune_conversations(database: MongoDatabase, before: datetime) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from bson import ObjectId
 
 from odoo_ai_config.adapters.mongo.audit_log import entry_about
-from odoo_ai_config.adapters.mongo.conversations import settle_queues
+from odoo_ai_config.adapters.mongo.conversations import remove_messages, settle_queues
 from odoo_ai_config.adapters.mongo.database import UNLINKED, MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import translated
 from odoo_ai_config.adapters.mongo.records import from_record, read_all, read_one, to_record
@@ -182,13 +182,8 @@ class MongoTenantStore(TenantStore):
             )
             if not found:
                 return False
-            ids = [record["_id"] for record in found]
-            marks = [mark for record in found for mark in record["marks"]]
-            await self._database["marks"].delete_many({"_id": {"$in": marks}}, session=session)
-            names = sorted({record["conversation"] for record in found})
-            # A cluster finds their shards by their conversations.
-            removed = {"_id": {"$in": ids}, "conversation": {"$in": names}}
-            await messages.delete_many(removed, session=session)
+            await remove_messages(self._database, found, session)
+            names = {record["conversation"] for record in found}
             await settle_queues(self._database, names, session)
             return True
 
