@@ -208,6 +208,34 @@ class ConversationStoreContract(StoreContract):
                 gone = gone and pause.until is not None and pause.until < before
             assert await stores.conversations.find(key) == (None if gone else expected)
 
+    async def test_erased_customer_leaves_the_spared_names_only(self, stores: Stores) -> None:
+        labels = ("vip", "Humano", "ana-maria")
+        told = evolve(full(), team="Vendas", labels=labels)
+        for number, spared in enumerate(({"humano", "vendas"}, {"vip"}, set[str]()), start=1):
+            await see(stores, sighting(str(number), told))
+            known = await stores.conversations.find(sighting(str(number)).key)
+            assert known is not None
+            forgetting = Seen(forgets_all_but=frozenset(spared))
+            await see(stores, sighting(str(number), forgetting, minute=1))
+            found = await stores.conversations.find(known.key)
+            assert found == evolve(
+                known,
+                revision=2,
+                team="Vendas" if "vendas" in spared else None,
+                labels=tuple(one for one in labels if one.lower() in spared),
+            )
+
+    async def test_what_is_said_of_known_conversations_begins_none(self, stores: Stores) -> None:
+        forgets = Seen(forgets_all_but=frozenset({"vip"}))
+        moves = Seen(owner=owner("other"), moved_from=owner())
+        gone, also = sighting("1", forgets), sighting("2", moves)
+        await stores.config.commit(Changeset(sightings=(gone, also, sighting("3", full()))))
+        assert await names(stores) == ["1/3"]
+        # It was known to whoever decided, and is removed before that is committed.
+        await stores.conversations.prune(before=AT + 9 * DAY)
+        await see(stores, sighting("3", forgets), sighting("3", moves))
+        assert await names(stores) == []
+
     async def test_second_instance_sees_a_new_state_at_once(
         self, stores: Stores, second_stores: Stores
     ) -> None:

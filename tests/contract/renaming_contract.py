@@ -23,7 +23,7 @@ from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.collections import CollectionSync, Item
-from odoo_ai_config.domain.conversations.state import ConversationKey
+from odoo_ai_config.domain.conversations.state import ConversationKey, Seen, Sighting, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.syncs import CredentialsSync
 from odoo_ai_config.domain.errors import InvalidValueError, TenantNotFoundError
@@ -298,6 +298,50 @@ class RenamingContract(StoreContract):
             await hub.erase_person(person, ACME, caller=ANYBODY, dry_run=True)
         await hub.erase_person(person, NEW, caller=ANYBODY)
         assert {(one.body, one.persons) for one in await of(stores, NEW)} == {(None, ())}
+
+    async def test_label_and_team_of_rules_outlive_the_person(self, stores: Stores) -> None:
+        hub, person = await furnished(stores), Person.from_contact("1/77")
+        crew = {"type": "http", "url": "https://crew.example", "answer_when": {"team": "Vendas"}}
+        rules = {"answer_when": {"labels_none": ["Parar"]}, "crews": {"sales": crew}}
+        at = owner("acme", "another").document(CREWS)
+        await hub.publish_document(DocumentWrite(at, ANYBODY), text=json.dumps(rules))
+        told = Seen(labels=("parar", "humano", "ana-maria"), team="vendas", status=Status.PENDING)
+        other = ConversationKey(ChatwootId("1"), ChatwootId("302"))
+        elsewhere = Seen(labels=("ana-maria",), team="ana", status=Status.PENDING)
+        sightings = Sighting(WAITING, told, AT), Sighting(other, elsewhere, AT)
+        await stores.config.commit(Changeset(sightings=sightings))
+        await hub.erase_person(person, ACME, caller=ANYBODY)
+        found = await stores.conversations.find(WAITING)
+        assert found is not None
+        assert (found.labels, found.team) == (("parar", "humano"), "vendas")
+        found = await stores.conversations.find(other)
+        assert found is not None
+        assert (found.labels, found.team) == ((), None)
+
+    async def test_rules_of_the_heir_and_of_a_later_owner_count_too(self, stores: Stores) -> None:
+        hub, person = await furnished(stores), Person.from_contact("1/77")
+        now, later = hub.clock.now(), owner("later")
+        for area, label in ((FROM, "parar"), (later, "cuidado")):
+            text = json.dumps({"crews": {}, "answer_when": {"labels_none": [label]}})
+            write = DocumentWrite(area.document(CREWS), ANYBODY)
+            await hub.publish_document(write, text=text)
+        await stores.inbox.claim(LIMITS, now=now, until=now + timedelta(minutes=2))
+        assert await rename(hub) is Standing.RENAMING
+        told = Seen(labels=("parar", "cuidado", "vip"), status=Status.PENDING, owner=later)
+        await stores.config.commit(Changeset(sightings=(Sighting(WAITING, told, AT),)))
+        await hub.erase_person(person, NEW, caller=ANYBODY)
+        found = await stores.conversations.find(WAITING)
+        assert found is not None
+        assert found.labels == ("parar", "cuidado")
+
+    async def test_conversation_pruned_meanwhile_does_not_come_back(self, stores: Stores) -> None:
+        hub, person = await furnished(stores), Person.from_contact("1/77")
+        await hub.pause_conversation.end(WAITING, caller=ANYBODY)
+        assert await stores.conversations.find(WAITING) is not None
+        pruning = stores.conversations.prune(before=hub.clock.now() + timedelta(days=1))
+        late: Any = Late(stores.config, [pruning])
+        await evolve(hub.erase_person, store=late)(person, ACME, caller=ANYBODY)
+        assert await stores.conversations.find(WAITING) is None
 
     async def test_order_of_a_conversation_stays(self, stores: Stores) -> None:
         hub = await furnished(stores)

@@ -18,6 +18,7 @@ from odoo_ai_config.application.standings import Standings
 from odoo_ai_config.domain.conversations.answering import (
     DEFAULT_RULES,
     AnswerRules,
+    names_in,
     rules_in,
 )
 from odoo_ai_config.domain.conversations.hours import company_hours
@@ -42,6 +43,7 @@ from odoo_ai_config.domain.identifiers import (
     ChatwootId,
     DocumentKey,
     TenantArea,
+    TenantId,
 )
 from odoo_ai_config.domain.messages.inbox import Destination, Origin
 
@@ -136,6 +138,18 @@ class CrewLookup:
         paused = pauses_in(content_of(current.get(pauses)))
         served = await self.standings.is_served(owner.tenant)
         return Answering(rules, paused.of(account, inbox), served)
+
+    async def names_in_rules(self, tenant: TenantId) -> frozenset[str]:
+        """
+        The labels and teams that any rules of *tenant* look at, of whatever area, in lower case.
+        """
+        names = self.defaults.names
+        for revision in await self.store.documents(tenant):
+            if revision.key.kind == CREWS:
+                document = revision.document
+                cost = cost_of(document)
+                names |= await run_off_loop(partial(names_in, document.body), cost=cost)
+        return names
 
     async def _current(
         self, owner: TenantArea, keys: Callable[[TenantArea], Sequence[DocumentKey]]

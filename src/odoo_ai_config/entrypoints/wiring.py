@@ -332,7 +332,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         ),
         discard_message=DiscardMessage(store, inbox, clock),
         drop_master_key=DropMasterKey(secrets, vault, store, ports.audit, spool, clock),
-        erase_person=ErasePerson(store, tenants, conversations, persons, clock),
+        erase_person=ErasePerson(store, tenants, conversations, persons, crews, clock),
         export_person=ExportPerson(store, conversations, persons, clock),
         find_person=FindPerson(persons),
         name_persons=NamePersons(persons),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from odoo_ai_config.domain.conversations.answering import (
     OutsideHours,
     Silence,
     Trait,
+    names_in,
     read_rules,
     require_rules,
     rules_in,
@@ -28,6 +30,7 @@ from odoo_ai_config.domain.conversations.answering import (
 from odoo_ai_config.domain.conversations.state import (
     Conversation,
     ConversationKey,
+    Seen,
     Sighting,
     Status,
     succeeding,
@@ -192,6 +195,33 @@ def test_document_that_was_taken_has_rules_for_every_message(
         assert isinstance(
             rules_in(body, crew=crew, account=ChatwootId("1"), inbox=inbox), AnswerRules
         )
+
+
+@given(
+    DOCUMENTS,
+    st.none() | st.sampled_from("ab"),
+    st.none() | st.just(ChatwootId("7")),
+    st.lists(strategies.sightings(st.just(KEY)), min_size=1, max_size=3),
+    st.data(),
+)
+def test_erased_person_changes_no_silence(
+    body: JsonObject,
+    crew: str | None,
+    inbox: ChatwootId | None,
+    sightings: list[Sighting],
+    data: st.DataObject,
+) -> None:
+    spared = DEFAULT_RULES.names | names_in(body)
+    some = st.sampled_from(sorted(spared)).map(str.upper) | st.text()
+    labels, team = tuple(data.draw(st.lists(some, max_size=4))), data.draw(some)
+    before = evolve(after(sightings), labels=labels, team=team)
+    forgotten = before.after(Seen(forgets_all_but=spared), now=NOW)
+    rules = DEFAULT_RULES
+    with suppress(InvalidValueError):
+        rules = rules_in(body, crew=crew, account=ChatwootId("1"), inbox=inbox)
+    verdicts = [rules.verdicts(one, now=NOW) for one in (before, forgotten)]
+    assert [one.silent for one in verdicts[0]] == [one.silent for one in verdicts[1]]
+    assert {name.lower() for name in (*forgotten.labels, forgotten.team or "")} <= spared | {""}
 
 
 def after(sightings: list[Sighting]) -> Conversation:

@@ -39,7 +39,7 @@ from odoo_ai_config.domain.collections import (
 from odoo_ai_config.domain.conversations.state import (
     Conversation,
     ConversationKey,
-    succeeding,
+    stored_after,
 )
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
@@ -195,7 +195,9 @@ class MemoryState:
         self.messages |= {message.id: message for message in changeset.messages}
         for sighting in changeset.sightings:
             known = self.conversations.get(sighting.key)
-            self.conversations[sighting.key] = succeeding(known, sighting)
+            after = stored_after(known, sighting)
+            if after is not None:
+                self.conversations[sighting.key] = after
         if changeset.idempotency_record is not None:
             record = changeset.idempotency_record
             self.idempotency_records[record.claim.id] = _unaliased(record)

@@ -27,7 +27,7 @@ from odoo_ai_config.domain.conversations.state import (
     Conversation,
     ConversationKey,
     Sighting,
-    succeeding,
+    stored_after,
 )
 from odoo_ai_config.domain.identifiers import TenantId
 
@@ -107,7 +107,9 @@ def state_writes(
     after = before.copy()
     for sighting in sightings:
         name = str(sighting.key)
-        after[name] = succeeding(after.get(name), sighting)
+        state = stored_after(after.get(name), sighting)
+        if state is not None:
+            after[name] = state
     writes: list[Write] = []
     for name, state in after.items():
         record = {"_id": name} | to_record(state)

@@ -20,7 +20,7 @@ from odoo_ai_config.domain.conversations.state import (
     Conversation,
     ConversationKey,
     Sighting,
-    succeeding,
+    stored_after,
 )
 from odoo_ai_config.domain.identifiers import TenantId
 
@@ -93,4 +93,6 @@ def write_sighting(sighting: Sighting, connection: sqlite3.Connection) -> None:
     key = sighting.key
     row = connection.execute(_FIND, (key.account.value, key.id.value)).fetchone()
     known = optional(CONVERSATIONS.of, row)
-    connection.execute(_PUT, CONVERSATIONS.row(succeeding(known, sighting)))
+    after = stored_after(known, sighting)
+    if after is not None:
+        connection.execute(_PUT, CONVERSATIONS.row(after))

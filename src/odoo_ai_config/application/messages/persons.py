@@ -13,6 +13,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from odoo_ai_config.application.commits import commit_decided
+from odoo_ai_config.application.crews import CrewLookup
 from odoo_ai_config.application.errors import SealBrokenError
 from odoo_ai_config.application.messages.reading import OpenedMessage
 from odoo_ai_config.application.messages.texts import MessageTexts
@@ -313,6 +314,7 @@ class ErasePerson:
     tenants: TenantStore
     conversations: ConversationStore
     search: PersonSearch
+    crews: CrewLookup
     clock: Clock
 
     async def __call__(
@@ -378,8 +380,6 @@ class ErasePerson:
                 return Changeset(), 0
             now = self.clock.now()
             places = [(body_context(one), answer_context(one)) for one in page]
-            keys = dict.fromkeys(map(_conversation_of, page))
-            known = [key for key in keys if key and await self.conversations.find(key)]
             subject = _subject(person, digest, len(page))
             entry = AuditEntry(
                 now, AuditAction.PERSON_ERASED, caller.id, tenant, subject, request_id
@@ -387,12 +387,31 @@ class ErasePerson:
             changeset = Changeset(
                 messages=tuple(message.erased(at=now) for message in page),
                 erased=tuple(place for pair in places for place in pair),
-                sightings=tuple(Sighting(key, Seen(forgets=True), now) for key in known),
+                sightings=await self._forgetting(page, tenant, now),
                 audit=(entry,),
             )
             return changeset, len(page)
 
         return await commit_decided(self.store, decide, reason=caller.reason)
+
+    async def _forgetting(
+        self, page: Sequence[InboxMessage], tenant: TenantId, now: datetime
+    ) -> tuple[Sighting, ...]:
+        """
+        What erases the notes of people about the conversations of *page*.
+
+        Names in rules stay. They tell nothing of a person, and the AI is silent because of them.
+        """
+        keys = dict.fromkeys(map(_conversation_of, page))
+        found = [await self.conversations.find(key) for key in keys if key is not None]
+        known = [one for one in found if one is not None]
+        names: frozenset[str] = frozenset()
+        # A channel may have got another owner since.
+        for owner in {tenant, *(one.tenant for one in known if one.tenant is not None)}:
+            heir, _ = await heir_of(self.tenants, owner)
+            names |= await self.crews.names_in_rules(heir)
+        forgetting = Seen(forgets_all_but=names)
+        return tuple(Sighting(one.key, forgetting, now) for one in known)
 
     async def _without_numbers(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -172,6 +173,13 @@ class AnswerRules:
     history_age: timedelta = timedelta(hours=24)
     unanswered: timedelta | None = timedelta(minutes=5)
     unanswered_label: str | None = "ia-sem-resposta"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """
+        The labels and teams that they look at, in lower case.
+        """
+        return self.labels_any | self.labels_none | self.teams
 
     def silence(
         self,
@@ -520,11 +528,29 @@ def require_rules(body: ReadOnlyJsonObject) -> None:
                 raise InvalidValueError("channels.*", "object")
             for member in unknown_names(channel, {"answer_when"}):
                 raise InvalidValueError(f"channels.*.{member}", "unknown_member")
-    crews = body.get("crews")
+    for said, where in _all_said(body):
+        read_rules(said, where)
+
+
+def names_in(body: ReadOnlyJsonObject) -> frozenset[str]:
+    """
+    The labels and teams that any rules of a ``crews`` document look at, in lower case.
+
+    Rules with a fault look at none.
+    """
+    names: frozenset[str] = frozenset()
+    for said, where in _all_said(body):
+        with suppress(InvalidValueError):
+            names |= read_rules(said, where).names
+    return names
+
+
+def _all_said(body: ReadOnlyJsonObject) -> Iterator[tuple[Json, str]]:
+    crews, channels = body.get("crews"), body.get("channels")
     named = (*_members_of(crews, "crews.*."), *_members_of(channels, "channels.*."))
     for holder, where in ((body, ""), *named):
         if isinstance(holder, dict) and "answer_when" in holder:
-            read_rules(holder["answer_when"], f"{where}answer_when")
+            yield holder["answer_when"], f"{where}answer_when"
 
 
 def _holders(

@@ -5,6 +5,7 @@ What the hub knows about a conversation: who has it, and who wrote when.
 from __future__ import annotations
 
 import enum
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -135,7 +136,8 @@ class Seen:
         handed_over: The AI gave the conversation to people.
         told_closed: The AI said that the company is closed.
         told_people: The hub tells people that the AI has no answer.
-        forgets: The customer is erased: what people noted about the conversation goes.
+        forgets_all_but: The customer is erased: labels and team go, but for these names, which are
+            in lower case. It says nothing else.
         owner: Whose crew the message goes to.
         inbox: Where the message came, if it goes to *owner*.
         crew: The crew of a special number, likewise.
@@ -160,11 +162,18 @@ class Seen:
     handed_over: bool = False
     told_closed: bool = False
     told_people: bool = False
-    forgets: bool = False
+    forgets_all_but: frozenset[str] | None = None
     owner: TenantArea | None = None
     inbox: ChatwootId | None = None
     crew: str | None = None
     moved_from: TenantArea | None = None
+
+    @property
+    def begins(self) -> bool:
+        """
+        Whether the hub has a conversation because of it, if it had none.
+        """
+        return self.moved_from is None and self.forgets_all_but is None
 
     @property
     def tells_state(self) -> bool:
@@ -325,6 +334,8 @@ class Conversation:
         if seen.moved_from is not None:
             owner = seen.owner if self.owner == seen.moved_from else self.owner
             return evolve(self, revision=self.revision + 1, owner=owner)
+        if seen.forgets_all_but is not None:
+            return self._without_names(seen.forgets_all_but)
         said_at = believed(seen.at, now=now + MOST_AHEAD)
         at = said_at or seen.came_at or now
         wrote_at = believed(seen.wrote_at, now=now + MOST_AHEAD) or at
@@ -364,8 +375,8 @@ class Conversation:
             seen_at=(said_at if newer else None) or self.seen_at,
             status=status,
             assignee=assignee,
-            team=None if seen.forgets else _said(told.team, self.team),
-            labels=() if seen.forgets else _said(told.labels, self.labels)[:MOST_LABELS],
+            team=_said(told.team, self.team),
+            labels=_said(told.labels, self.labels)[:MOST_LABELS],
             can_reply=_said(told.can_reply, self.can_reply),
             blocked=_said(told.blocked, self.blocked),
             began_pending=was_pending and status is not Status.RESOLVED,
@@ -391,6 +402,11 @@ class Conversation:
         after = self.after(seen, now=now)
         return evolve(after, revision=self.revision, updated_at=self.updated_at) == self
 
+    def _without_names(self, spared: Container[str]) -> Conversation:
+        team = self.team if self.team is not None and self.team.lower() in spared else None
+        labels = tuple(label for label in self.labels if label.lower() in spared)
+        return evolve(self, revision=self.revision + 1, team=team, labels=labels)
+
     def _knows_newer(self, said_at: datetime | None, came_at: datetime | None) -> bool:
         if said_at is not None:
             return self.seen_at is not None and said_at < self.seen_at
@@ -404,6 +420,13 @@ def succeeding(known: Conversation | None, sighting: Sighting) -> Conversation:
     """
     before = Conversation(sighting.key, 0, sighting.at) if known is None else known
     return before.after(sighting.seen, now=sighting.at)
+
+
+def stored_after(known: Conversation | None, sighting: Sighting) -> Conversation | None:
+    """
+    What a store has of a conversation after *sighting*; None if still nothing.
+    """
+    return succeeding(known, sighting) if known is not None or sighting.seen.begins else None
 
 
 def _said(said: T | Unsaid, known: T) -> T:

@@ -128,7 +128,7 @@ async def test_export_has_texts_in_parts(hub: MemoryHub) -> None:
 
 async def test_erased_person_leaves_ids_and_outcomes(hub: MemoryHub) -> None:
     key = ConversationKey(ChatwootId("1"), ChatwootId("301"))
-    seen = Seen(status=Status.PENDING, labels=("vip",), team="vendas")
+    seen = Seen(status=Status.PENDING, labels=("vip", "Sem-Bot"), team="vendas")
     await hub.ports.store.commit(Changeset(sightings=(Sighting(key, seen, AT),)))
     rehearsal = await hub.erase_person(ANA, ACME, caller=ANYBODY, dry_run=True)
     before = dict(hub.state.messages)
@@ -147,8 +147,9 @@ async def test_erased_person_leaves_ids_and_outcomes(hub: MemoryHub) -> None:
         one.id.value for one in erased
     )
     conversation = hub.state.conversations[key]
+    # By the default rules the AI is silent in it.
     assert (conversation.labels, conversation.team, conversation.status) == (
-        (),
+        ("Sem-Bot",),
         None,
         Status.PENDING,
     )
