@@ -12,7 +12,7 @@ import pytest
 
 from odoo_ai_config.adapters.crypto import backup_file
 from odoo_ai_config.adapters.crypto.backup_file import BackupHead, reading_backup, writing_backup
-from odoo_ai_config.application.errors import StoreUnusableError
+from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
 from odoo_ai_config.application.ports.store_records import RecordKind
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from tests.contract.samples import AT
@@ -58,3 +58,24 @@ def test_backup_in_place_of_an_encrypted_one_is_refused(tmp_path: Path) -> None:
         writer.write(RecordKind.ITEMS, b"{}")
     with pytest.raises(StoreUnusableError, match="não é criptografado"):
         records(file, PASSPHRASE)
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE], ids=["plain", "sealed"])
+@pytest.mark.parametrize(
+    "more", [b"\0", b"\n", bytes(4), b"{}\n" * 2**18], ids=["byte", "line", "frame", "much"]
+)
+def test_backup_with_bytes_behind_its_end_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    passphrase: SecretText | None,
+    more: bytes,
+) -> None:
+    monkeypatch.setattr(backup_file, "_COST", 4)
+    file = tmp_path / "backup"
+    with writing_backup(file, made_at=AT, master_ids=(), passphrase=passphrase) as writer:
+        writer.write(RecordKind.ITEMS, b"{}")
+    assert records(file, passphrase) == [(RecordKind.ITEMS, b"{}")]
+    file.write_bytes(file.read_bytes() + more)
+    with pytest.raises(StoreUnusableError, match="depois do fim") as refused:
+        records(file, passphrase)
+    assert refused.value.failure is StoreFailure.CORRUPT

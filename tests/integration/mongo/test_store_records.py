@@ -65,7 +65,7 @@ async def test_copy_that_is_killed_before_what_follows_goes_on(
 
     with monkeypatch.context() as patch:
         how = evolve(store_records._KINDS[kind], settle=killed)
-        patch.setitem(store_records._KINDS, kind, how)  # type: ignore[arg-type]
+        patch.setitem(store_records._KINDS, kind, how)
         with pytest.raises(KilledError):
             await copy(quiet, unheard)
     await copy(quiet, unheard)

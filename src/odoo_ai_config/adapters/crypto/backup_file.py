@@ -217,6 +217,9 @@ class BackupReader:
                         raise _damaged() from None
                     raise _unusable("não abre com esta senha, ou está danificado") from None
             if not content:
+                # Nothing authenticates what is behind the end: it is none of ours.
+                if self._file.read(1):
+                    raise _unusable("tem algo depois do fim; está danificado ou foi alterado")
                 return
             yield content
             number += 1
