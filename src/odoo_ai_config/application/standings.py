@@ -112,7 +112,8 @@ class Standings:
         self, stored: Collection[MappingRevision], revisions: Collection[MappingRevision]
     ) -> None:
         """
-        Refuse *revisions* of an operator that give a channel to an area which has moved.
+        Refuse *revisions* of an operator that are of a closed tenant, whose commit is refused, or
+        that give a channel to an area which has moved.
 
         By what this process remembers: it is about very many areas.
 
@@ -135,6 +136,8 @@ class Standings:
                 one.mapping.key: one.mapping.owner for one in stored if one.mapping.key in keys
             }
             gained = {one.owner for one in mappings if before.get(one.key) != one.owner}
+            for tenant in sorted({one.owner.tenant for one in mappings}):
+                refuse_closed(tenant, unusual[tenant])
             for owner in sorted(gained):
                 _refuse_gone(owner, unusual[owner.tenant])
 

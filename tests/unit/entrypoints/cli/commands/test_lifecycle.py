@@ -130,11 +130,25 @@ def test_tenant_gets_another_id(command: Command) -> None:
 
 
 @pytest.mark.usefixtures("acme")
-def test_plan_of_an_import_says_that_a_client_is_erased(command: Command) -> None:
+@pytest.mark.parametrize(
+    ("ended_by", "said"),
+    [
+        (("erase", "acme", "--confirm", "acme"), "foi apagado do hub"),
+        (("rename", "acme", "--to", "acme2"), "(acme2)"),
+    ],
+    ids=["erased", "renamed"],
+)
+def test_plan_of_an_import_refuses_what_the_import_refuses(
+    command: Command, folder: Path, ended_by: tuple[str, ...], said: str
+) -> None:
+    channel = {"account": "1", "inbox": "2", "tenant": "acme"}
+    (folder / "channels.json").write_text(json.dumps({"channels": [channel]}))
     assert command("export", "before").status == 0
-    assert command("tenants", "erase", "acme", "--confirm", "acme").status == 0
-    for more in ((), ("--dry-run",)):
-        ended = command("import", "before", *more)
+    mapping = ("--mapping-file", "channels.json")
+    assert command("import", "before", *mapping).status == 0
+    assert command("tenants", *ended_by).status == 0
+    for more in (("--dry-run",), (), ("--replace-mapping", "--dry-run"), ("--replace-mapping",)):
+        ended = command("import", "before", *mapping, *more)
         assert ended.status == 1
-        assert "foi apagado do hub" in ended.out
-        assert "criado" not in ended.out
+        assert [line.split()[0] for line in ended.lines] == ["falhou"] * 3
+        assert all(said in line for line in ended.lines)
