@@ -46,6 +46,7 @@ from odoo_ai_config.domain.tenants import (
     TenantErasedError,
     TenantInUseError,
     TenantRenamedError,
+    TenantState,
 )
 from tests.contract.moving_contract import (
     FROM,
@@ -274,6 +275,35 @@ class RenamingContract(StoreContract):
         assert len(messages) == 4
         assert taken.id in {one.id for one in messages}
         assert {(one.body, one.persons) for one in messages} == {(None, ())}
+
+    async def test_person_is_found_and_exported_under_the_earlier_ids_too(
+        self, stores: Stores
+    ) -> None:
+        hub, person, third = await furnished(stores), Person.from_contact("1/77"), owner("acme-3")
+        now, new = hub.clock.now(), third.tenant
+        before = await hub.find_person(person, caller=ANYBODY)
+        (taken,) = await stores.inbox.claim(LIMITS, now=now, until=now + timedelta(minutes=2))
+        # Many others are renamed, too.
+        others = [
+            TenantState(
+                TenantId(f"aa{one}"), 1, Standing.RENAMING, AT, "a", successor=TenantId("b")
+            )
+            for one in range(101)
+        ]
+        await stores.config.commit(Changeset(tenant_states=tuple(others)))
+        assert await rename(hub) is Standing.RENAMING
+        await hub.rename_tenant(NEW, new, caller=ANYBODY)
+        expected = [evolve(one, tenant=new) for one in before]
+        assert await hub.find_person(person, caller=ANYBODY) == expected
+        assert await hub.find_person(person, caller=ANYBODY, tenant=new) == expected
+        assert await hub.erase_person(person, new, caller=ANYBODY, dry_run=True) == expected[0]
+        first = await hub.export_person(person, new, caller=ANYBODY, limit=2)
+        rest = await hub.export_person(person, new, caller=ANYBODY, after=first.next, limit=2)
+        opened = [one.text.text for page in (first, rest) for one in page.messages if one.text]
+        assert opened == [f"text {number}" for number in (1, 2, 3, 4)]
+        assert taken.id in {one.message.id for one in first.messages}
+        await hub.erase_person(person, new, caller=ANYBODY)
+        assert await hub.find_person(person, caller=ANYBODY) == []
 
     async def test_person_is_erased_under_all_earlier_ids(self, stores: Stores) -> None:
         hub, third = await furnished(stores), TenantId("acme-3")

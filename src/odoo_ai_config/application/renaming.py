@@ -24,7 +24,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.tenant_store import TenantStore
-from odoo_ai_config.application.standings import heir_of
+from odoo_ai_config.application.standings import OnFailure, for_each, heir_of, raised
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.collections import MOST_ITEMS, CollectionChange, CollectionKey
@@ -124,16 +124,18 @@ class RenameTenant:
             await commit_decided(self.store, decide, reason=wish.reason)
         return await self._finished(old)
 
-    async def go_on(self) -> Sequence[TenantState]:
+    async def go_on(self, on_failure: OnFailure = raised) -> Sequence[TenantState]:
         """
         Continue with renames that are not finished, and return those that are now.
         """
-        done: list[TenantState] = []
-        for state in await self.tenants.states({Standing.RENAMING}):
-            # The new id has just been erased or renamed: the next call knows it.
-            with suppress(TenantErasedError, TenantRenamedError):
-                done.append(await self._finished(state.tenant))
-        return [state for state in done if state.standing is Standing.RENAMED]
+        found = await for_each(self.tenants, Standing.RENAMING, self._continued, on_failure)
+        return [state for state in found if state and state.standing is Standing.RENAMED]
+
+    async def _continued(self, old: TenantId) -> TenantState | None:
+        # The new id has just been erased or renamed: the next call knows it.
+        with suppress(TenantErasedError, TenantRenamedError):
+            return await self._finished(old)
+        return None
 
     async def _decided(
         self, wish: Wish, new: TenantId, request_id: str | None

@@ -4,6 +4,7 @@ How long what is stored is kept, and the removal of what need not be kept any lo
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -179,8 +180,12 @@ class PruneMessages:
         before = _before(self.rules.default, now)
         others = await self.rules.others()
         own = {tenant: _before(one, now) for tenant, one in others.items()}
-        removed = await self.inbox.prune(before=before, own=own)
+        pruning = self.inbox.prune(before=before, own=own)
+        (removed,) = await asyncio.gather(pruning, return_exceptions=True)
+        # Also where messages stay, because they cannot be removed.
         await self.conversations.prune(before=min(before, now - CONVERSATIONS_KEPT))
+        if isinstance(removed, BaseException):
+            raise removed
         return removed
 
 

@@ -4,8 +4,9 @@ Whether anything of a tenant may be served.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Final
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from typing import Final, TypeAlias, TypeVar
 
 from attrs import frozen
 
@@ -27,6 +28,13 @@ from odoo_ai_config.domain.tenants import (
     refuse_closed,
     require_served,
 )
+
+T = TypeVar("T")
+
+OnFailure: TypeAlias = Callable[[TenantId, BaseException], None]
+"""
+Called with each tenant for which something failed, and the error.
+"""
 
 # Neither the channel nor the account belongs to somebody.
 _OF_NOBODY: Final = frozenset({Rule.FALLBACK, Rule.UNRESOLVED})
@@ -198,6 +206,45 @@ async def heir_of(tenants: TenantStore, tenant: TenantId) -> tuple[TenantId, Ten
         tenant = state.successor
         state = await tenants.current(tenant)
     return tenant, state
+
+
+async def states_of(
+    tenants: TenantStore, standings: Collection[Standing]
+) -> AsyncIterator[TenantState]:
+    """
+    All states of tenants with one of *standings*, by their ids.
+    """
+    after = None
+    while page := await tenants.states(standings, after=after):
+        for state in page:
+            yield state
+        after = page[-1].tenant
+
+
+def raised(_tenant: TenantId, error: BaseException) -> None:
+    """
+    Raise *error*: a failure is one of the whole work.
+    """
+    raise error
+
+
+async def for_each(
+    tenants: TenantStore,
+    standing: Standing,
+    work: Callable[[TenantId], Awaitable[T]],
+    on_failure: OnFailure,
+) -> list[T]:
+    """
+    Do *work* for each tenant that is *standing*, also if it fails for others; return what it did.
+    """
+    done: list[T] = []
+    async for state in states_of(tenants, {standing}):
+        (outcome,) = await asyncio.gather(work(state.tenant), return_exceptions=True)
+        if isinstance(outcome, BaseException):
+            on_failure(state.tenant, outcome)
+        else:
+            done.append(outcome)
+    return done
 
 
 def _refuse_gone(area: TenantArea, known: TenantState | Remembered | None) -> None:

@@ -5,7 +5,7 @@ List tenants, suspend them, erase them and reopen them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -21,6 +21,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.tenant_store import TenantStore
+from odoo_ai_config.application.standings import OnFailure, for_each, raised, states_of
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
@@ -301,12 +302,11 @@ class EraseTenant:
             await self._begun(wish, request_id)
         return await self._finished(tenant, large=large, on_progress=on_progress)
 
-    async def go_on(self) -> Sequence[TenantState]:
+    async def go_on(self, on_failure: OnFailure = raised) -> Sequence[TenantState]:
         """
-        Finish the erasures that were interrupted, and return them.
+        Finish the erasures that were interrupted, and return those that are finished now.
         """
-        found = await self.tenants.states({Standing.ERASING}, limit=_PAGE)
-        return [await self._finished(state.tenant) for state in found]
+        return await for_each(self.tenants, Standing.ERASING, self._finished, on_failure)
 
     async def again(self, *, caller: ApiKey, restored: bool) -> Sequence[TenantId]:
         """
@@ -341,7 +341,7 @@ class EraseTenant:
         Raises:
             StoreUnusableError: The list beside the store cannot be read or written.
         """
-        notes = await self._notes_of([state async for state in self._states(ERASURE)])
+        notes = await self._notes_of([one async for one in states_of(self.tenants, ERASURE)])
         if missing := notes - await self.noted.noted():
             await self.noted.note(missing)
 
@@ -417,7 +417,7 @@ class EraseTenant:
         What is noted of *erasures*: under each id that their tenants had.
         """
         notes = {state.tenant: NotedErasure.of(state) for state in erasures}
-        renamed = [state async for state in self._states(RENAMES)] if notes else []
+        renamed = [one async for one in states_of(self.tenants, RENAMES)] if notes else []
         while earlier := [
             evolve(notes[state.successor], tenant=state.tenant, data_keys=state.data_keys)
             for state in renamed
@@ -425,13 +425,6 @@ class EraseTenant:
         ]:
             notes |= {note.tenant: note for note in earlier}
         return {note.text for note in notes.values()}
-
-    async def _states(self, standings: Collection[Standing]) -> AsyncIterator[TenantState]:
-        after = None
-        while page := await self.tenants.states(standings, after=after, limit=_PAGE):
-            for state in page:
-                yield state
-            after = page[-1].tenant
 
     async def _counted(self, tenant: TenantId) -> None:
         """

@@ -21,6 +21,7 @@ from aiohttp import web
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.credentials.signing import SigningKey
+from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.background import beside, in_background
 from odoo_ai_config.entrypoints.bringing_in import BringingIn
@@ -144,7 +145,9 @@ async def run_server(
                 ("key_uses", partial(later, services.note_key_uses), _USES_SECONDS),
             ]
             if upkeep:
+                # Apart, so that what keeps one of them from its work does not keep the other.
                 jobs.append(("pruning", partial(prune, services), _PRUNE_SECONDS))
+                jobs.append(("messages", partial(prune_messages, services), _PRUNE_SECONDS))
                 await background.enter_async_context(
                     beside(
                         partial(name_persons, services),
@@ -228,18 +231,36 @@ async def name_persons(services: Services) -> None:
 async def finish_removals(services: Services) -> None:
     """
     Go on with erasures and renames that are not finished. If that fails, the next call does it.
+
+    What goes wrong with one is logged and does not concern the others.
+
+    Raises:
+        BaseExceptionGroup: Of errors that nobody foresaw.
     """
+    unforeseen: list[BaseException] = []
     for work, go_on in (
         ("erasure", services.erase_tenant.go_on),
         ("rename", services.rename_tenant.go_on),
     ):
         try:
-            done = await go_on()
+            done = await go_on(partial(_note_removal, work, unforeseen))
         except ApplicationError as error:
             _log.warning(f"{work}_failed", code=error.code)
         else:
             for state in done:
                 _log.info(f"tenant_{state.standing.value}", tenant=state.tenant.value)
+    if unforeseen:
+        raise BaseExceptionGroup("erasures and renames", unforeseen)
+
+
+def _note_removal(
+    work: str, unforeseen: list[BaseException], tenant: TenantId, error: BaseException
+) -> None:
+    if isinstance(error, ApplicationError):
+        _log.warning(f"{work}_failed", tenant=tenant.value, code=error.code)
+    else:
+        _log.warning(f"{work}_failed", tenant=tenant.value, code="unexpected_error")
+        unforeseen.append(error)
 
 
 async def prune(services: Services) -> None:
@@ -247,8 +268,6 @@ async def prune(services: Services) -> None:
     Remove old records. If the store is unavailable, the next call does it.
     """
     try:
-        # First those of customers: what keeps versions from going does not keep them.
-        messages = await services.prune_messages()
         report = await services.prune_history()
     except ApplicationError as error:
         _log.warning("pruning_failed", code=error.code)
@@ -259,5 +278,16 @@ async def prune(services: Services) -> None:
             mapping_revisions=report.mapping_revisions,
             idempotency_records=report.idempotency_records,
             sealed_values=report.secrets,
-            messages=messages,
         )
+
+
+async def prune_messages(services: Services) -> None:
+    """
+    Remove old messages and conversations. If the store is unavailable, the next call does it.
+    """
+    try:
+        messages = await services.prune_messages()
+    except ApplicationError as error:
+        _log.warning("pruning_messages_failed", code=error.code)
+    else:
+        _log.info("messages_pruned", messages=messages)

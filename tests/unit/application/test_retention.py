@@ -5,14 +5,17 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
+from odoo_ai_config.application.errors import ContentionError
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import InvalidValueError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import CONFIG, RETENTION, TenantId
 from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.domain.retention import Retention
-from tests.contract.samples import owner
+from tests.contract.samples import owner, sighting
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to, write
 
 ACME = TenantId("acme")
@@ -32,6 +35,21 @@ async def test_settings_hold_where_a_tenant_says_nothing(hub: MemoryHub) -> None
         "message_days": 30,
         "deleted_credential_days": 0,
     }
+
+
+async def test_conversations_go_although_messages_cannot(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.ports.store.commit(Changeset(sightings=(sighting(),)))
+    hub.clock.tick(timedelta(days=366))
+
+    async def failing(*_: object, **_times: object) -> int:
+        raise ContentionError
+
+    monkeypatch.setattr(MemoryMessageInbox, "prune", failing)
+    with pytest.raises(ContentionError):
+        await hub.prune_messages()
+    assert hub.state.conversations == {}
 
 
 async def test_tenant_changes_what_it_says(hub: MemoryHub) -> None:

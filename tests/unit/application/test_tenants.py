@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 import pytest
+import structlog
 from attrs import evolve, fields
 
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.tenant_store import MemoryTenantStore
 from odoo_ai_config.application.errors import ContentionError, SealBrokenError
 from odoo_ai_config.application.messages.intake import ERASED_OWNER, NO_ROUTE
 from odoo_ai_config.application.messages.payloads import read_event
@@ -53,6 +55,7 @@ from odoo_ai_config.domain.tenants import (
     Wish,
 )
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import credentials_sync
+from odoo_ai_config.entrypoints.serving import finish_removals
 from tests.contract.samples import AT, DAY
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to, write
 from tests.unit.application.messages.deliveries import (
@@ -370,6 +373,51 @@ async def test_interrupted_erasure_is_finished_later(world: World) -> None:
     assert state.standing is Standing.ERASED
     assert state.by == "operator"
     assert await hub.erase_tenant.go_on() == []
+
+
+@pytest.mark.parametrize("error", [ContentionError(), LookupError("nobody foresaw it")])
+async def test_removal_that_fails_keeps_none_of_the_others(
+    world: World, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, _ = world
+    names = [f"t{number:03}" for number in range(250)]
+    for standing in (Standing.ERASING, Standing.RENAMING):
+        new = None if standing is Standing.ERASING else OTHER.tenant
+        begun = [
+            TenantState(TenantId(f"{name}-{standing.value}"), 1, standing, AT, "a", successor=new)
+            for name in names
+        ]
+        await hub.ports.store.commit(Changeset(tenant_states=tuple(begun)))
+    remove_some = type(hub.ports.tenants).remove_some
+
+    async def failing(self: MemoryTenantStore, tenant: TenantId) -> bool:
+        if tenant.value.startswith("t001"):
+            raise error
+        return await remove_some(self, tenant)
+
+    monkeypatch.setattr(MemoryTenantStore, "remove_some", failing)
+    with structlog.testing.capture_logs() as logged:
+        if isinstance(error, ContentionError):
+            await finish_removals(hub)
+        else:
+            # The maintenance counts it, and logs it with its stack.
+            with pytest.raises(ExceptionGroup) as caught:
+                await finish_removals(hub)
+            assert caught.value.exceptions == (error, error)
+    states = hub.state.tenant_states.values()
+    left = {
+        one.tenant.value for one in states if one.standing in {Standing.ERASING, Standing.RENAMING}
+    }
+    assert left == {"t001-erasing", "t001-renaming"}
+    done = [one.standing for one in states]
+    assert (done.count(Standing.ERASED), done.count(Standing.RENAMED)) == (249, 249)
+    code = error.code if isinstance(error, ContentionError) else "unexpected_error"
+    assert [(one["event"], one["tenant"], one["code"]) for one in logged if "code" in one] == [
+        ("erasure_failed", "t001-erasing", code),
+        ("rename_failed", "t001-renaming", code),
+    ]
+    with pytest.raises(type(error)):
+        await hub.erase_tenant.go_on()
 
 
 async def test_erasure_of_a_tenant_that_was_reopened_meanwhile_is_given_up(world: World) -> None:

@@ -21,6 +21,7 @@ from odoo_ai_config.entrypoints.serving import (
     http_options,
     look_at_key_ring,
     prune,
+    prune_messages,
 )
 from odoo_ai_config.entrypoints.settings import SettingsError, read_settings
 from odoo_ai_config.entrypoints.startup import opened
@@ -61,6 +62,19 @@ async def test_old_versions_go_even_after_the_store_was_away(
             await pruning
     history = await services.list_documents.history(KEY, caller=OPERATOR)
     assert [revision.version for revision in history] == [3]
+
+
+async def test_messages_are_removed_by_work_of_their_own(
+    services: Services, tmp_path: Path
+) -> None:
+    with structlog.testing.capture_logs() as logged:
+        await prune_messages(services)
+        (tmp_path / "odoo-ai-config.db").rename(tmp_path / "aside")
+        await prune_messages(services)
+    assert [(line["event"], line.get("messages"), line.get("code")) for line in logged] == [
+        ("messages_pruned", 0, None),
+        ("pruning_messages_failed", None, "store_unavailable"),
+    ]
 
 
 async def test_lost_ring_is_in_the_log_although_nobody_needs_it_and_the_store_is_away(

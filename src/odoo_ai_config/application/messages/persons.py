@@ -4,7 +4,7 @@ Find what the hub has of a person, hand it out, and erase it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.tenant_store import TenantStore
-from odoo_ai_config.application.standings import heir_of
+from odoo_ai_config.application.standings import heir_of, states_of
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
@@ -82,16 +82,16 @@ class Presence:
 
     def with_(self, message: InboxMessage) -> Presence:
         """
-        With one more message, received later than the others.
+        With one more message.
         """
-        key = _conversation_of(message)
+        at, key = message.received_at, _conversation_of(message)
         new = () if key is None or key in self.conversations else (key,)
         return evolve(
             self,
             messages=self.messages + 1,
             waiting=self.waiting + (message.stage in _WAITING),
-            first=self.first or message.received_at,
-            last=message.received_at,
+            first=min(self.first or at, at),
+            last=max(self.last or at, at),
             conversations=(*self.conversations, *new),
         )
 
@@ -144,12 +144,36 @@ class PersonSearch:
     def _digest(self, person: Person, key: TenantKey) -> Fingerprint:
         return self.texts.sealer.vault.fingerprint(key, *person.place(key.tenant))
 
+    async def digests(self, person: Person, tenants: Iterable[TenantId]) -> list[Fingerprint]:
+        """
+        The digests of *person* among the things of *tenants*.
+        """
+        found = [await self.digest(person, tenant) for tenant in tenants]
+        return [digest for digest in found if digest is not None]
+
+    async def heirs(self) -> dict[TenantId, TenantId]:
+        """
+        The ids whose messages still follow a rename, and who has everything else of them now.
+        """
+        following = states_of(self.tenants, {Standing.RENAMING})
+        return {
+            state.tenant: (await heir_of(self.tenants, state.tenant))[0]
+            async for state in following
+        }
+
+    async def ids_of(self, tenant: TenantId) -> list[TenantId]:
+        """
+        The ids under which there are messages of *tenant*: first the earlier ones.
+        """
+        return [*(old for old, heir in (await self.heirs()).items() if heir == tenant), tenant]
+
     async def presence(self, person: Person, tenant: TenantId) -> Presence:
         """
-        What there is of *person* among the things of *tenant*.
+        What there is of *person* among the things of *tenant*, also under its earlier ids.
         """
-        digest = await self.digest(person, tenant)
-        found = await self._found((digest,) if digest is not None else ())
+        ids = await self.ids_of(tenant)
+        found: dict[TenantId, Presence] = {}
+        await self._find(await self.digests(person, ids), dict.fromkeys(ids, tenant), found)
         mappings = await self.channels.mappings(tenant)
         numbers = tuple(place for _, place in self.places(person, mappings))
         return evolve(found.get(tenant, Presence(tenant)), numbers=numbers)
@@ -159,12 +183,13 @@ class PersonSearch:
         What there is of *person* among the things of each tenant, and of nobody.
         """
         found: dict[TenantId, Presence] = {}
+        heirs = await self.heirs()
         secrets, after = self.texts.sealer.secrets, None
         while keys := await secrets.active_keys(after=after, limit=_PAGE):
             digests = await run_off_loop(
                 partial(self._digests, person, keys), cost=ENTRY * len(keys)
             )
-            found |= await self._found(digests)
+            await self._find(digests, heirs, found)
             after = keys[-1].tenant
         for revision, place in self.places(person, await self.channels.mappings()):
             tenant = revision.mapping.owner.tenant
@@ -175,15 +200,18 @@ class PersonSearch:
     def _digests(self, person: Person, keys: Sequence[TenantKey]) -> list[Fingerprint]:
         return [self._digest(person, key) for key in keys]
 
-    async def _found(self, digests: Sequence[Fingerprint]) -> dict[TenantId, Presence]:
-        found: dict[TenantId, Presence] = {}
+    async def _find(
+        self,
+        digests: Sequence[Fingerprint],
+        heirs: Mapping[TenantId, TenantId],
+        found: dict[TenantId, Presence],
+    ) -> None:
         after: MessageId | None = None
         while page := await self.inbox.of_persons(digests, after=after, limit=_PAGE):
             for message in page:
-                tenant = message.holder.tenant
+                tenant = heirs.get(message.holder.tenant, message.holder.tenant)
                 found[tenant] = found.get(tenant, Presence(tenant)).with_(message)
             after = page[-1].id
-        return found
 
     def places(
         self, person: Person, mappings: Sequence[MappingRevision]
@@ -267,10 +295,8 @@ class ExportPerson:
         caller.require(Scope.SECRETS_READ, tenant)
         await self.search.require_open(tenant)
         search = self.search
-        digest = await search.digest(person, tenant)
-        found: Sequence[InboxMessage] = ()
-        if digest is not None:
-            found = await search.inbox.of_persons((digest,), after=after, limit=limit + 1)
+        digests = await search.digests(person, await search.ids_of(tenant))
+        found = await search.inbox.of_persons(digests, after=after, limit=limit + 1)
         page, more = found[:limit], len(found) > limit
         opened = [await self._opened(message) for message in page]
         numbers = search.places(person, await search.channels.mappings(tenant))
@@ -279,7 +305,7 @@ class ExportPerson:
             AuditAction.PERSON_EXPORTED,
             caller.id,
             tenant,
-            _subject(person, digest, len(page)),
+            _subject(person, await search.digest(person, tenant), len(page)),
             request_id,
         )
         await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
@@ -342,7 +368,7 @@ class ErasePerson:
             return found
         digest = None
         # First what still follows from an earlier id, so that nothing arrives behind the search.
-        for owner in (*await self._earlier(tenant), tenant):
+        for owner in await self.search.ids_of(tenant):
             digest = await self.search.digest(person, owner)
             while digest and await self._some(person, owner, digest, caller, request_id):
                 pass
@@ -353,18 +379,6 @@ class ErasePerson:
         # What a rename has taken along meanwhile was not found.
         await self.search.require_open(tenant)
         return found
-
-    async def _earlier(self, tenant: TenantId) -> list[TenantId]:
-        """
-        The ids whose messages still follow to *tenant*.
-        """
-        renaming = await self.tenants.states({Standing.RENAMING})
-        heirs = [await heir_of(self.tenants, state.tenant) for state in renaming]
-        return [
-            state.tenant
-            for state, (heir, _) in zip(renaming, heirs, strict=True)
-            if heir == tenant
-        ]
 
     async def _some(
         self,
