@@ -4,6 +4,7 @@ Copies and restores of a real hub that are killed, and go on.
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 import subprocess
@@ -97,6 +98,34 @@ async def test_killed_copy_goes_on_and_has_everything(tmp_path: Path, target: st
     again = run(tmp_path, "copy", "--to", f"sqlite:///{tmp_path}/other.db")
     assert again.stdout == returned.stdout
     assert await password(tmp_path, target) == await password(tmp_path, back) == "senha 4"
+
+
+async def test_copy_from_a_store_that_is_always_written_ends_and_goes_on(
+    tmp_path: Path, target: str
+) -> None:
+    await fill(tmp_path)
+    settings = read_settings(environment=environment(), flags={"data_dir": str(tmp_path / "var")})
+    async with open_hub(settings) as hub:
+        busy = asyncio.create_task(asyncio.to_thread(run, tmp_path, "copy", "--to", target))
+        written = 0
+        while not busy.done():
+            written += 1
+            await hub.sync_credentials(
+                account_id="acme", token="t", odoo_password=f"nova {written}"
+            )
+            # Two cores have to do both.
+            await asyncio.sleep(0.01)
+    ended = busy.result()
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "A origem não para de mudar" in ended.stderr
+    assert "(busy)" in ended.stderr
+    refused = run(tmp_path, "tenants", "--store-url", target)
+    assert (refused.returncode, "não terminou" in refused.stderr) == (1, True)
+
+    again = run(tmp_path, "copy", "--to", target)
+
+    assert again.returncode == 0, again.stderr
+    assert await password(tmp_path, target) == f"nova {written}"
 
 
 async def test_killed_restore_begins_again_and_has_everything(tmp_path: Path, target: str) -> None:

@@ -26,6 +26,8 @@ from odoo_ai_config.application.ports.store_records import (
 Encode: TypeAlias = Callable[[Record], bytes]
 # What is being done, to how many records so far.
 Report: TypeAlias = Callable[[str, int], None]
+# The second copies what came during the first, and so on; that soon takes as long each time.
+MOST_PASSES: Final = 5
 _RANGE: Final = 2**256
 _PLACED: Final = [kind for kind in RecordKind if kind is not RecordKind.PENDING_AUDIT]
 
@@ -104,7 +106,8 @@ class CopyStore:
     A pass writes what differs and removes what the source does not have, so an interrupted copy
     goes on when it is repeated. Passes follow until one finds nothing to do. Then all records of
     both are read once more: two readings in a row that find the same are the source as it was
-    between them.
+    between them. A source that is written all the time has no such moment, and whoever served
+    such a copy would miss what came last. So after `MOST_PASSES` the copy says that it needs one.
     """
 
     source: StoreRecords
@@ -117,15 +120,27 @@ class CopyStore:
 
         Returns:
             The digests of what both have.
+
+        Raises:
+            StoreUnusableError: The source changed during each pass. The target has what was there
+                when the last one began, at least, and stays unfinished.
         """
-        while True:
-            differences = await self._pass(on_progress)
-            on_pass(differences)
-            if differences:
+        found: list[int] = []
+        while not _restless(found):
+            found.append(await self._pass(on_progress))
+            on_pass(found[-1])
+            if found[-1]:
                 continue
             copied = await digests_of(self.target, self.encode, "conferindo", on_progress)
             if copied == await digests_of(self.source, self.encode, "conferindo", on_progress):
                 return copied
+        raise StoreUnusableError(
+            f"A origem não para de mudar: a última de {len(found)} passadas copiou ou removeu "
+            f"{found[-1]} registro(s), e falta o que mudou desde o início dela. O destino "
+            "continua fechado. Pare os servidores da origem e repita o mesmo comando, que só "
+            f"copia o que falta ({StoreFailure.BUSY.value}).",
+            StoreFailure.BUSY,
+        )
 
     async def _pass(self, on_progress: Report) -> int:
         # Removed first, and in reverse: what refers to a record goes before it, and what must be
@@ -249,6 +264,17 @@ class RestoreStore:
                 StoreFailure.CORRUPT,
             )
         return digests
+
+
+def _restless(found: Sequence[int]) -> bool:
+    """
+    Whether passes that *found* so many differences will not come to an end.
+
+    One after which there is more to do than before takes longer than it should, and the next one
+    even more so.
+    """
+    grows = len(found) > 1 and found[-1] > max(found[-2], PAGE_RECORDS)
+    return grows or len(found) == MOST_PASSES
 
 
 def _portions(

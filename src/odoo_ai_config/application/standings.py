@@ -120,10 +120,10 @@ class Standings:
         self, stored: Collection[MappingRevision], revisions: Collection[MappingRevision]
     ) -> None:
         """
-        Refuse *revisions* of an operator that are of a closed tenant, whose commit is refused, or
-        that give a channel to an area which has moved.
+        Refuse *revisions* of an operator that no commit would take.
 
-        By what this process remembers: it is about very many areas.
+        Those of a closed tenant, and those that give a channel to an area which has moved: by what
+        this process remembers, as it is about very many areas.
 
         Args:
             stored: The mapping, or the part of it that *revisions* follow on.

@@ -65,7 +65,8 @@ async def copy_store(
     that each pass found. The digests are those of what both have.
 
     Raises:
-        StoreUnusableError: One of them cannot be used, or the target has other data.
+        StoreUnusableError: One of them cannot be used, the target has other data, or the source
+            does not stop changing.
     """
     old = Container(settings=source, read_only=True)
     async with opened(old), opened_stores(_unfinished(target)) as new:

@@ -7,9 +7,20 @@ import pytest
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.memory.store_records import MemoryStoreRecords
 from odoo_ai_config.adapters.plain_records import decoded, encoded
-from odoo_ai_config.application.copies import BackUpStore, CopyStore, RestoreStore, no_digests
+from odoo_ai_config.application.copies import (
+    MOST_PASSES,
+    BackUpStore,
+    CopyStore,
+    RestoreStore,
+    no_digests,
+)
 from odoo_ai_config.application.errors import StoreFailure, StoreUnusableError
-from odoo_ai_config.application.ports.store_records import PAGE_BYTES, Record, RecordKind
+from odoo_ai_config.application.ports.store_records import (
+    PAGE_BYTES,
+    Record,
+    RecordKind,
+    RecordPage,
+)
 from odoo_ai_config.domain.changes import Changeset
 from tests.contract.memory_stores import stores_over
 from tests.contract.samples import audit_entry, everything, revision
@@ -85,6 +96,35 @@ async def test_write_during_the_last_reading_is_copied() -> None:
 
     assert [number > 0 for number in passes] == [True, False, True, False]
     assert target.audit[-1].subject == "late"
+
+
+@pytest.mark.parametrize(("at_once", "most"), [(1, MOST_PASSES), (20, 2)], ids=["slow", "fast"])
+async def test_copy_of_a_source_that_never_rests_ends_and_goes_on_once_it_does(
+    at_once: int, most: int
+) -> None:
+    source, target, passes = MemoryState(), MemoryState(), list[int]()
+
+    class NeverAtRest(MemoryStoreRecords):
+        written = 0
+
+        async def page(self, kind: RecordKind, start: object | None = None) -> RecordPage:
+            self.written += 1
+            entries = [audit_entry(f"entry-{self.written}-{number}") for number in range(at_once)]
+            self.state.apply(Changeset(audit=tuple(entries)))
+            return await super().page(kind, start)
+
+    busy = NeverAtRest(source)
+    with pytest.raises(StoreUnusableError) as ended:
+        await CopyStore(busy, MemoryStoreRecords(target), encoded)(quiet, passes.append)
+
+    assert ended.value.failure is StoreFailure.BUSY
+    assert f"{passes[-1]} registro(s)" in ended.value.advice
+    assert len(passes) == most
+    assert all(passes)
+    copy = CopyStore(MemoryStoreRecords(source), MemoryStoreRecords(target), encoded)
+    await copy(quiet, passes.append)
+    assert target.audit == source.audit
+    assert passes[-1] == 0
 
 
 async def test_trail_that_is_another_ones_is_written_anew() -> None:

@@ -39,8 +39,8 @@ async def copy(
 
     Os valores criptografados vão como estão, sob o mesmo chaveiro. O servidor da origem pode
     continuar no ar: o comando copia o que mudou até nada faltar, confere tudo e só então libera o
-    destino. Se a origem não para de mudar, pare os servidores dela. Interrompido, continua quando
-    repetido.
+    destino. Se a origem não para de mudar, ele termina sem liberá-lo e diz o que falta: pare os
+    servidores dela e repita. Interrompido, continua quando repetido.
     """
     source, target = _settings(flags, from_), _target(flags, to)
     if source.store.place == target.store.place:
