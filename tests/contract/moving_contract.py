@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from attrs import asdict, define, evolve, frozen
@@ -17,6 +17,7 @@ from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.moving import MoveArea
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.renaming import RenameTenant
 from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
@@ -44,6 +45,7 @@ from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
 
 FROM, TO = owner("acme", "retail"), owner("acme", "wholesale")
+Relocating = TypeVar("Relocating", MoveArea, RenameTenant)
 NOTES, REF = DocumentKind("notes"), CredentialRef("mail:password")
 MESSAGE = IncomingMessage(ChatwootId("1"), ChatwootId("7"))
 
@@ -120,10 +122,13 @@ class Overtaken(Sealer):
         return await super().opened(context, fingerprint)
 
 
-def overtaken(move: MoveArea, overtake: Callable[[], Awaitable[object]]) -> MoveArea:
-    fields = asdict(move.relocator.sealer, recurse=False)
+def overtaken(relocating: Relocating, overtake: Callable[[], Awaitable[object]]) -> Relocating:
+    """
+    *relocating*, which somebody overtakes before it opens the first value.
+    """
+    fields = asdict(relocating.relocator.sealer, recurse=False)
     sealer = Overtaken(**fields, overtake=overtake, left=[1])
-    return evolve(move, relocator=evolve(move.relocator, sealer=sealer))
+    return evolve(relocating, relocator=evolve(relocating.relocator, sealer=sealer))
 
 
 class MovingContract(StoreContract):

@@ -58,6 +58,7 @@ from tests.contract.moving_contract import (
     filled,
     move,
     over,
+    overtaken,
     publish,
     revealed,
     seal,
@@ -140,6 +141,11 @@ async def furnished(stores: Stores) -> MemoryHub:
 async def of(stores: Stores, tenant: TenantId) -> list[InboxMessage]:
     found = await stores.inbox.page(list(Stage), tenant=tenant, limit=99, oldest_first=True)
     return list(found)
+
+
+async def noted_erasures(hub: MemoryHub) -> dict[TenantId, NotedErasure]:
+    noted = map(NotedErasure.from_text, await hub.revoked_keys.noted())
+    return {one.tenant: one for one in noted if one is not None}
 
 
 async def rename(hub: MemoryHub) -> Standing:
@@ -584,11 +590,48 @@ class RenamingContract(StoreContract):
         keys = [key.key_id for key in await stores.secrets.keys_of(ACME)]
         await rename(hub)
         await hub.rename_tenant(NEW, third, caller=ANYBODY)
+        # Somebody else gets the first id.
+        await hub.reopen_tenant(ACME, caller=ANYBODY)
+        await publish(hub, FROM, note="of another client")
         await hub.erase_tenant(third, caller=ANYBODY, confirmation=third.value)
-        noted = map(NotedErasure.from_text, await hub.revoked_keys.noted())
-        by_tenant = {one.tenant: one for one in noted if one is not None}
+        by_tenant = await noted_erasures(hub)
         assert set(by_tenant) == {ACME, NEW, third}
         assert by_tenant[ACME].is_undone(None, keys, restored=False)
+        assert by_tenant[ACME].is_undone(None, (), restored=True)
+        for restored in (False, True):
+            assert await hub.erase_tenant.again(caller=ANYBODY, restored=restored) == []
+        assert (await hub.read_document(FROM.document(NOTES), caller=ANYBODY)).version == 1
+
+    async def test_erasure_while_messages_follow_is_noted_under_both_ids(
+        self, stores: Stores
+    ) -> None:
+        hub = await furnished(stores)
+        keys = [key.key_id for key in await stores.secrets.keys_of(ACME)]
+        now = hub.clock.now()
+        await stores.inbox.claim(LIMITS, now=now, until=now + timedelta(minutes=2))
+        assert await rename(hub) is Standing.RENAMING
+        await hub.erase_tenant(NEW, caller=ANYBODY, confirmation=NEW.value)
+        assert (await noted_erasures(hub))[ACME].is_undone(None, keys, restored=False)
+
+    async def test_rename_that_an_erasure_overtakes_is_refused(self, stores: Stores) -> None:
+        hub = await furnished(stores)
+        faster = partial(hub.erase_tenant, ACME, caller=ANYBODY, confirmation="acme")
+        with pytest.raises(TenantErasedError):
+            await overtaken(hub.rename_tenant, faster)(ACME, NEW, caller=ANYBODY)
+        assert await stores.tenants.current(NEW) is None
+
+    @pytest.mark.parametrize("planned", [False, True])
+    async def test_rename_that_a_move_overtakes_takes_the_new_place_along(
+        self, stores: Stores, *, planned: bool
+    ) -> None:
+        hub = await furnished(stores)
+        late = overtaken(hub.rename_tenant, partial(hub.move_area, FROM, TO, caller=ANYBODY))
+        if planned:
+            contents = await late.planned(ACME, NEW, caller=ANYBODY)
+            assert contents.messages == 4
+        else:
+            await late(ACME, NEW, caller=ANYBODY)
+            assert await revealed(hub, TenantArea(NEW, TO.domain)) == "secret 2"
 
     async def test_rename_goes_on_and_back(self, stores: Stores) -> None:
         hub, third = await furnished(stores), TenantId("third")

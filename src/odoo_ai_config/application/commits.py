@@ -35,7 +35,7 @@ async def commit_decided(
     """
     Commit the changeset of *decide* with the caller's *reason*.
 
-    Decide again if the state changed meanwhile.
+    Decide again if the state changed meanwhile, as the commit or *decide* itself finds.
 
     Raises:
         ContentionError: It changed for 15 seconds.
@@ -43,12 +43,12 @@ async def commit_decided(
     loop = asyncio.get_running_loop()
     ends_at, round_ = loop.time() + _PATIENCE_SECONDS, 0
     while loop.time() < ends_at:
-        changeset, result = await decide()
-        if changeset.empty:
-            return result
-        if reason is not None:
-            changeset = evolve(changeset, reason=reason)
         try:
+            changeset, result = await decide()
+            if changeset.empty:
+                return result
+            if reason is not None:
+                changeset = evolve(changeset, reason=reason)
             await store.commit(changeset)
         except STATE_CHANGED:
             await asyncio.sleep(min(_LONGEST_PAUSE, round_ / 10_000))

@@ -35,7 +35,11 @@ from odoo_ai_config.domain.channels.mapping import (
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, SealContext, SealedSecret
 from odoo_ai_config.domain.documents.credentials import resealed
 from odoo_ai_config.domain.documents.revisions import Revision, tombstone, version_of
-from odoo_ai_config.domain.errors import CredentialNotFoundError, DocumentNotFoundError
+from odoo_ai_config.domain.errors import (
+    CredentialNotFoundError,
+    DocumentNotFoundError,
+    RevisionConflictError,
+)
 from odoo_ai_config.domain.event_times import believed, is_stale
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -50,6 +54,7 @@ from odoo_ai_config.domain.tenants import (
     AreaInUseError,
     AreaMove,
     MoveTooLargeError,
+    TenantVersion,
     Wish,
     relocated,
 )
@@ -122,6 +127,7 @@ class Relocator:
     """
 
     store: ConfigStore
+    tenants: TenantStore
     channels: ChannelDirectory
     addresses: AddressStore
     secrets: SecretStore
@@ -129,7 +135,11 @@ class Relocator:
     most: int = MOST_MOVED
 
     async def planned(
-        self, newest: Sequence[Revision], places: Callable[[TenantArea], TenantArea], wish: Wish
+        self,
+        newest: Sequence[Revision],
+        places: Callable[[TenantArea], TenantArea],
+        wish: Wish,
+        *versions: TenantVersion,
     ) -> Relocation:
         """
         Move the documents *newest* of a tenant, and what belongs to their areas.
@@ -138,11 +148,28 @@ class Relocator:
             newest: The living documents that move.
             places: Where each area of the tenant is afterwards; itself, if it stays.
             wish: Whose tenant it is, who asks for it and when.
+            versions: Of the tenants that it is about, from before anything of them was read.
 
         Raises:
             MoveTooLargeError: They have too many versions and credentials.
             SealBrokenError, MasterKeyMissingError: A credential does not open.
+            RevisionConflictError: It was taken away meanwhile.
         """
+        try:
+            return await self._planned(newest, places, wish, versions)
+        except (CredentialNotFoundError, SealBrokenError):
+            # An erasure, another move or a deletion takes values away.
+            if [await self.tenants.version(one.tenant) for one in versions] != list(versions):
+                raise RevisionConflictError from None
+            raise
+
+    async def _planned(
+        self,
+        newest: Sequence[Revision],
+        places: Callable[[TenantArea], TenantArea],
+        wish: Wish,
+        versions: tuple[TenantVersion, ...],
+    ) -> Relocation:
         areas = {revision.key.owner: places(revision.key.owner) for revision in newest}
         sealed = await self._sealed(areas, wish.at)
         moved: list[Revision] = []
@@ -153,6 +180,7 @@ class Relocator:
         addresses = await self._addresses(places, wish.tenant)
         gone = [tombstone(one, author=wish.by, at=wish.at) for one in newest]
         changeset = Changeset(
+            versions=versions,
             revisions=(*moved, *gone),
             mappings=tuple(mappings),
             secrets=sealed.secrets,
@@ -340,14 +368,7 @@ class MoveArea:
             def place(area: TenantArea) -> TenantArea:
                 return target if area == source else area
 
-            try:
-                moved = await self.relocator.planned(newest, place, wish)
-            except (CredentialNotFoundError, SealBrokenError):
-                # An erasure, another move or a deletion takes values away meanwhile.
-                now = await self.tenants.version(source.tenant)
-                if (now, await self.tenants.current(source.tenant)) == (version, current):
-                    raise
-                return await decide()
+            moved = await self.relocator.planned(newest, place, wish, version)
             changeset = moved.changeset
             plan = AreaPlan(
                 source,
@@ -374,7 +395,7 @@ class MoveArea:
                 evolve(one, event_at=at) if one.key.owner == source else one
                 for one in changeset.revisions
             )
-            changeset = evolve(changeset, revisions=revisions, versions=(version,), audit=(entry,))
+            changeset = evolve(changeset, revisions=revisions, audit=(entry,))
             return evolve(changeset, tenant_states=(state,)), plan
 
         return await commit_decided(self.store, decide, reason=wish.reason)

@@ -42,6 +42,7 @@ from odoo_ai_config.domain.messages.inbox import (
     body_context,
 )
 from odoo_ai_config.domain.tenants import (
+    EarlierId,
     MoveTooLargeError,
     Standing,
     TenantContents,
@@ -92,8 +93,12 @@ class RenameTenant:
         What would get the id *new*, with all refusals of the rename itself.
         """
         wish = _wish(old, caller, self.clock, None)
-        _, contents = await self._decided(wish, new, None)
-        return contents
+
+        async def decide() -> tuple[Changeset, TenantContents]:
+            _, contents = await self._decided(wish, new, None)
+            return Changeset(), contents
+
+        return await commit_decided(self.store, decide)
 
     async def __call__(
         self,
@@ -141,11 +146,12 @@ class RenameTenant:
         self, wish: Wish, new: TenantId, request_id: str | None
     ) -> tuple[Changeset, TenantContents]:
         old = wish.tenant
-        current, there = await self.tenants.current(old), await self.tenants.current(new)
         # First: what others write meanwhile begins this anew.
         versions = await self.tenants.version(old), await self.tenants.version(new)
+        current, there = await self.tenants.current(old), await self.tenants.current(new)
         state = renamed(current, wish, new)
-        successor = succeeding(there, evolve(wish, tenant=new), current)
+        earlier = EarlierId(old, wish.at, versions[0].data_keys)
+        successor = succeeding(there, evolve(wish, tenant=new), current, earlier)
         contents = await self.tenants.contents(old)
         if contents == TenantContents():
             raise TenantNotFoundError
@@ -154,12 +160,12 @@ class RenameTenant:
         def place(area: TenantArea) -> TenantArea:
             return TenantArea(new, area.domain) if area.tenant == old else area
 
-        relocation = await self.relocator.planned(await self.store.documents(old), place, wish)
+        documents = await self.store.documents(old)
+        relocation = await self.relocator.planned(documents, place, wish, *versions)
         keys = [key for key in await self.api_keys.api_keys() if key.tenant == old]
         action, subject = AuditAction.TENANT_RENAMED, f"{old} -> {new}"
         changeset = evolve(
             relocation.changeset,
-            versions=versions,
             collections=tuple(await self._collections(old, new)),
             api_keys=tuple(evolve(key, tenant=new) for key in keys if key.revoked_at is None),
             audit=tuple(

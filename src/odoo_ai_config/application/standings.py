@@ -20,6 +20,7 @@ from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.identifiers import TenantArea, TenantId
 from odoo_ai_config.domain.tenants import (
     CLOSED,
+    ERASURE,
     AreaMovedError,
     Remembered,
     Standing,
@@ -184,7 +185,12 @@ class Standings:
         Nobody else gets its messages because it has left, unless the channel was given away or
         the account has one other owner.
         """
-        if route.matched_by not in _OF_NOBODY or message.account is None:
+        if route.matched_by not in _OF_NOBODY:
+            # Its channels may still be to give up.
+            owner = None if route.owner is None else route.owner.tenant
+            gone = owner is not None and (await self.tenants.remembered(owner)).standing in ERASURE
+            return owner if gone else None
+        if message.account is None:
             return None
         keys = [ChannelKey(message.account)]
         if message.inbox is not None:

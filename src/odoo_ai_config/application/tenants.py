@@ -5,10 +5,11 @@ List tenants, suspend them, erase them and reopen them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.errors import ContentionError
@@ -25,14 +26,13 @@ from odoo_ai_config.application.standings import OnFailure, for_each, raised, st
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
-from odoo_ai_config.domain.channels.mapping import released
+from odoo_ai_config.domain.channels.mapping import ChannelKey, released
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantNotFoundError
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 from odoo_ai_config.domain.tenants import (
     CLOSED,
     ERASURE,
-    RENAMES,
     Certificate,
     CertificateInvalidError,
     CertificateNotFoundError,
@@ -44,6 +44,7 @@ from odoo_ai_config.domain.tenants import (
     counted,
     erased,
     erasing,
+    going_on,
     refuse_closed,
     reopened,
     require_confirmed,
@@ -236,9 +237,9 @@ class EraseTenant:
     """
     Remove everything of a tenant but its state and the audit trail, and certify that.
 
-    The first commit destroys the data keys: from there on nothing opens, nothing is served and
-    nothing new is stored. The rest goes in short steps. If the program ends in between, the next
-    call or `go_on` continues.
+    The first commit closes the tenant and destroys its data keys: from there on nothing opens,
+    nothing is served and nothing new is stored. The rest goes in short steps. If the program ends
+    in between, the next call or `go_on` continues.
     """
 
     store: ConfigStore
@@ -341,47 +342,23 @@ class EraseTenant:
         Raises:
             StoreUnusableError: The list beside the store cannot be read or written.
         """
-        notes = await self._notes_of([one async for one in states_of(self.tenants, ERASURE)])
+        erasures = [state async for state in states_of(self.tenants, ERASURE)]
+        notes = {note.text for state in erasures for note in NotedErasure.all_of(state)}
         if missing := notes - await self.noted.noted():
             await self.noted.note(missing)
 
     async def _begun(self, wish: Wish, request_id: str | None) -> None:
         tenant = wish.tenant
 
-        async def decide() -> tuple[Changeset, Sequence[str]]:
-            # First: a key that is made meanwhile is to be noted as revoked.
-            version = await self.tenants.version(tenant)
+        async def decide() -> tuple[Changeset, None]:
             data_keys = tuple(key.key_id for key in await self.secrets.keys_of(tenant))
             state = erasing(await self.tenants.current(tenant), wish, data_keys)
             if state is None:
-                return Changeset(), ()
-            own_keys = [key for key in await self.api_keys.api_keys() if key.tenant == tenant]
-            addresses = [address async for address in self._addresses_of(tenant)]
-            mappings = [
-                released(mapped, author=wish.by, at=wish.at)
-                for mapped in await self.channels.mappings(tenant)
-            ]
-            changeset = Changeset(
-                versions=(version,),
-                mappings=tuple(mapped for mapped in mappings if mapped is not None),
-                api_keys=tuple(key.revoked(wish.at) for key in own_keys),
-                addresses=tuple(address.revoked(wish.at, wish.by) for address in addresses),
-                audit=(_entry(wish, AuditAction.ERASURE_BEGUN, request_id),),
-                tenant_states=(state,),
-            )
-            return changeset, [*(key.id for key in own_keys), *(one.id for one in addresses)]
+                return Changeset(), None
+            entry = _entry(wish, AuditAction.ERASURE_BEGUN, request_id)
+            return Changeset(audit=(entry,), tenant_states=(state,)), None
 
-        revoked = await commit_decided(self.store, decide, reason=wish.reason)
-        if revoked:
-            # A restored older store does not make them valid again.
-            await self.noted.note(revoked)
-
-    async def _addresses_of(self, tenant: TenantId) -> AsyncIterator[Address]:
-        after = None
-        while page := await self.addresses.addresses(tenant=tenant, after=after, limit=_PAGE):
-            for address in page:
-                yield address
-            after = page[-1].id
+        await commit_decided(self.store, decide, reason=wish.reason)
 
     async def _finished(
         self,
@@ -391,8 +368,11 @@ class EraseTenant:
         on_progress: Callable[[int], None] = _unreported,
     ) -> TenantState:
         # Before anything goes: a restored older store does not bring it back.
-        await self.noted.note(await self._notes_of([await self._current(tenant)]))
+        notes = NotedErasure.all_of(await self._current(tenant))
+        await self.noted.note([note.text for note in notes])
         await self._counted(tenant)
+        await self._revoked(tenant)
+        await self._released(tenant)
         steps = 0
         while await self.tenants.remove_some(tenant):
             steps += 1
@@ -412,19 +392,55 @@ class EraseTenant:
 
         return await commit_decided(self.store, decide)
 
-    async def _notes_of(self, erasures: Iterable[TenantState]) -> set[str]:
+    async def _revoked(self, tenant: TenantId) -> None:
         """
-        What is noted of *erasures*: under each id that their tenants had.
+        Revoke its API keys and secret addresses. A closed tenant gets no others.
         """
-        notes = {state.tenant: NotedErasure.of(state) for state in erasures}
-        renamed = [one async for one in states_of(self.tenants, RENAMES)] if notes else []
-        while earlier := [
-            evolve(notes[state.successor], tenant=state.tenant, data_keys=state.data_keys)
-            for state in renamed
-            if state.successor in notes and state.tenant not in notes
-        ]:
-            notes |= {note.tenant: note for note in earlier}
-        return {note.text for note in notes.values()}
+
+        async def decide() -> tuple[Changeset, Sequence[str]]:
+            now, by = self.clock.now(), (await self._current(tenant)).by
+            keys = [key for key in await self.api_keys.api_keys() if key.tenant == tenant]
+            addresses = [address async for address in self._addresses_of(tenant)]
+            changeset = Changeset(
+                api_keys=tuple(key.revoked(now) for key in keys if key.revoked_at is None),
+                addresses=tuple(one.revoked(now, by) for one in addresses if not one.revoked_at),
+            )
+            return changeset, [*(key.id for key in keys), *(one.id for one in addresses)]
+
+        if ids := await commit_decided(self.store, decide):
+            # Before they are removed: a restored older store does not make them valid again.
+            await self.noted.note(ids)
+
+    async def _addresses_of(self, tenant: TenantId) -> AsyncIterator[Address]:
+        after = None
+        while page := await self.addresses.addresses(tenant=tenant, after=after, limit=_PAGE):
+            for address in page:
+                yield address
+            after = page[-1].id
+
+    async def _released(self, tenant: TenantId) -> None:
+        """
+        Give up its channels, of which there may be thousands.
+        """
+        keys = [mapped.mapping.key for mapped in await self.channels.mappings(tenant)]
+        for start in range(0, len(keys), _PAGE):
+            decide = partial(self._given_up, tenant, keys[start : start + _PAGE])
+            await commit_decided(self.store, decide)
+
+    async def _given_up(
+        self, tenant: TenantId, keys: Sequence[ChannelKey]
+    ) -> tuple[Changeset, None]:
+        current, now = await self._current(tenant), self.clock.now()
+        mappings = [
+            released(mapped, author=current.by, at=now)
+            for mapped in (await self.channels.current(keys)).values()
+            if mapped.mapping.owner.tenant == tenant
+        ]
+        changed = tuple(mapped for mapped in mappings if mapped is not None)
+        if not changed:
+            return Changeset(), None
+        state = going_on(current)
+        return Changeset(mappings=changed, tenant_states=(state,), reason=state.reason), None
 
     async def _counted(self, tenant: TenantId) -> None:
         """

@@ -40,8 +40,6 @@ class Standing(enum.Enum):
 
 # Everything of a tenant that stands here is to be removed, or was.
 ERASURE: Final = frozenset({Standing.ERASING, Standing.ERASED})
-# It has another id.
-RENAMES: Final = frozenset({Standing.RENAMING, Standing.RENAMED})
 # Nothing new may be written for a tenant that stands here.
 CLOSED: Final = frozenset(Standing) - {Standing.ACTIVE, Standing.SUSPENDED}
 
@@ -154,6 +152,7 @@ class TenantVersion:
         documents, channels: The versions of all of them together.
         collections: How many there are.
         api_keys, addresses: How many there are, and how many of them are revoked, together.
+        data_keys: The ids of its data keys, sorted.
     """
 
     tenant: TenantId
@@ -162,6 +161,7 @@ class TenantVersion:
     collections: int = 0
     api_keys: int = 0
     addresses: int = 0
+    data_keys: tuple[str, ...] = ()
 
 
 KINDS: Final = tuple(attribute.name for attribute in fields(TenantContents))
@@ -175,6 +175,17 @@ class AreaMove:
 
     source: BusinessArea
     target: BusinessArea
+
+
+@frozen
+class EarlierId:
+    """
+    An id that a tenant had until it was renamed, and the data keys that it had under it.
+    """
+
+    tenant: TenantId
+    until: datetime
+    data_keys: tuple[str, ...]
 
 
 @frozen
@@ -192,6 +203,7 @@ class TenantState:
         moves: The business areas that have moved, at most one for each source. No target of one
             is a source of another.
         successor: Of a renamed tenant: its id now.
+        earlier: The ids that it had before, oldest first.
     """
 
     tenant: TenantId
@@ -205,6 +217,7 @@ class TenantState:
     certificate: str | None = None
     moves: tuple[AreaMove, ...] = ()
     successor: TenantId | None = None
+    earlier: tuple[EarlierId, ...] = ()
 
     @property
     def is_closed(self) -> bool:
@@ -227,6 +240,11 @@ class TenantState:
 class NotedErasure:
     """
     An erasure as it is noted beside the store: an older copy of the store does not have it.
+
+    Args:
+        tenant: An id that the erased tenant had, the last one or an earlier one.
+        at: Until when it had that.
+        data_keys: Those that it had under that id.
     """
 
     tenant: TenantId
@@ -234,11 +252,13 @@ class NotedErasure:
     data_keys: tuple[str, ...]
 
     @classmethod
-    def of(cls, state: TenantState) -> NotedErasure:
+    def all_of(cls, state: TenantState) -> Iterable[NotedErasure]:
         """
-        The note about the erasure that *state* is of.
+        The notes about the erasure that *state* is of: one for each id that the tenant had.
         """
-        return cls(state.tenant, state.since, state.data_keys)
+        for one in state.earlier:
+            yield cls(one.tenant, one.until, one.data_keys)
+        yield cls(state.tenant, state.since, state.data_keys)
 
     @property
     def text(self) -> str:
@@ -344,10 +364,12 @@ class Wish:
         The state that follows *current*.
         """
         revision = 1 if current is None else current.revision + 1
-        moves = () if current is None or standing in CLOSED else current.moves
-        return TenantState(
-            self.tenant, revision, standing, self.at, self.by, self.reason, moves=moves
-        )
+        granted = TenantState(self.tenant, revision, standing, self.at, self.by, self.reason)
+        # Somebody else may get the id of one that was closed.
+        if current is None or current.is_closed:
+            return granted
+        moves = () if standing in CLOSED else current.moves
+        return evolve(granted, moves=moves, earlier=current.earlier)
 
 
 def place_in(moves: Iterable[AreaMove], area: BusinessArea) -> BusinessArea:
@@ -426,11 +448,18 @@ def erasing(
     return evolve(wish.granted(current, Standing.ERASING), data_keys=data_keys)
 
 
+def going_on(current: TenantState) -> TenantState:
+    """
+    The state of an erasure that has done a step.
+    """
+    return evolve(current, revision=current.revision + 1)
+
+
 def counted(current: TenantState, contents: TenantContents) -> TenantState:
     """
     The state of an erasure that knows what there is to remove.
     """
-    return evolve(current, revision=current.revision + 1, contents=contents)
+    return evolve(going_on(current), contents=contents)
 
 
 def erased(current: TenantState, certificate: Certificate) -> TenantState:
@@ -471,12 +500,20 @@ def renamed(current: TenantState | None, wish: Wish, successor: TenantId) -> Ten
     if successor == wish.tenant:
         raise InvalidValueError("to", "other_tenant")
     refuse_closed(wish.tenant, current)
-    return evolve(wish.granted(current, Standing.RENAMING), successor=successor)
+    return evolve(wish.granted(current, Standing.RENAMING), successor=successor, earlier=())
 
 
-def succeeding(current: TenantState | None, wish: Wish, before: TenantState | None) -> TenantState:
+def succeeding(
+    current: TenantState | None, wish: Wish, before: TenantState | None, until: EarlierId
+) -> TenantState:
     """
-    The state of the tenant that gets everything of one that stood as *before*, and stands so, too.
+    The state of the tenant that gets everything of another, and stands as that one did.
+
+    Args:
+        current: Its own state.
+        wish: Names it.
+        before: How the other stood.
+        until: The id of the other.
 
     Raises:
         TenantErasedError, TenantRenamedError: It is erased or renamed.
@@ -484,9 +521,14 @@ def succeeding(current: TenantState | None, wish: Wish, before: TenantState | No
     refuse_closed(wish.tenant, current)
     granted = wish.granted(current, standing_of(before))
     if before is None:
-        return granted
+        return evolve(granted, earlier=(until,))
     return evolve(
-        granted, since=before.since, by=before.by, reason=before.reason, moves=before.moves
+        granted,
+        since=before.since,
+        by=before.by,
+        reason=before.reason,
+        moves=before.moves,
+        earlier=(*before.earlier, until),
     )
 
 

@@ -285,7 +285,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     documents = DocumentWriter(store, standings, retention, clock)
     credentials = CredentialsWriter(sealer, ports.yaml, ports.old_cipher)
     texts = MessageTexts(sealer)
-    relocator = Relocator(store, channels, ports.addresses, secrets, sealer)
+    relocator = Relocator(store, ports.tenants, channels, ports.addresses, secrets, sealer)
     persons = PersonSearch(inbox, channels, texts, tenants)
     crews = CrewLookup(store, standings, sealer, policies.answer_rules)
     writer = StepWriter(store)

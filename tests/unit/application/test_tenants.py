@@ -12,6 +12,7 @@ import pytest
 import structlog
 from attrs import evolve, fields
 
+from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.memory.tenant_store import MemoryTenantStore
 from odoo_ai_config.application.errors import ContentionError, SealBrokenError
@@ -477,6 +478,35 @@ async def test_channel_that_is_only_switched_off_is_nobodys_as_before(world: Wor
     assert (await hub.resolve_route(MESSAGE, caller=ANYBODY)).owner is None
     message = await found(hub, await received(hub, 9))
     assert (message.stage, message.reason) == (Stage.UNRESOLVED, NO_ROUTE)
+
+
+async def test_channels_are_given_up_in_short_steps(world: World) -> None:
+    hub, _ = world
+    numbers = range(300, 505)
+    for number in numbers:
+        key = ChannelKey(ChatwootId(str(number)))
+        await hub.sync_mapping(ChannelMapping(key, ACME), caller=ANYBODY)
+    other = ChannelKey(ChatwootId("300"))
+    started: list[int] = []
+
+    class Slow(MemoryConfigStore):
+        async def commit(self, changeset: Changeset) -> None:
+            started.append(len(changeset.mappings))
+            await super().commit(changeset)
+            if len(started) == 1:
+                # Closed, and its channels are still to give up: nobody gets its messages.
+                message = await found(hub, await received(hub, 9))
+                assert (message.reason, message.body) == (ERASED_OWNER, None)
+                taken = ChannelMapping(other, OTHER)
+                await hub.sync_mapping(taken, caller=ANYBODY)
+
+    await evolve(hub.erase_tenant, store=Slow(hub.state))(
+        TENANT, caller=ANYBODY, confirmation=TENANT.value
+    )
+    assert max(started) == 100
+    for mapped in hub.state.mappings.values():
+        assert mapped.mapping.active == (mapped.mapping.owner.tenant != TENANT)
+    assert hub.state.mappings[other].mapping.owner == OTHER
 
 
 async def test_second_of_two_erasures_leaves_the_beginning_to_the_first(world: World) -> None:

@@ -16,6 +16,8 @@ from odoo_ai_config.domain.tenants import (
     CLOSED,
     AreaMove,
     Certificate,
+    EarlierId,
+    NotedErasure,
     Remembered,
     Signature,
     Standing,
@@ -266,10 +268,12 @@ def test_rename_goes_step_by_step() -> None:
     assert begun.moves == ()
     assert begun.is_closed
     assert not begun.destroys_keys
-    there = succeeding(None, evolve(WISH, tenant=new), before)
+    until = EarlierId(ACME, WISH.at, ("k1",))
+    there = succeeding(None, evolve(WISH, tenant=new), before, until)
     assert (there.revision, there.standing, there.moves) == (1, before.standing, before.moves)
     assert (there.since, there.by, there.reason) == (before.since, before.by, before.reason)
-    assert succeeding(None, evolve(WISH, tenant=new), None).standing is Standing.ACTIVE
+    fresh = succeeding(None, evolve(WISH, tenant=new), None, until)
+    assert (fresh.standing, fresh.earlier) == (Standing.ACTIVE, (until,))
     forgets = forgetting(begun, ("k1",))
     assert (forgets.revision, forgets.destroys_keys) == (5, True)
     done = settled(forgets)
@@ -280,12 +284,34 @@ def test_rename_goes_step_by_step() -> None:
     assert (again.standing, again.successor) == (Standing.ACTIVE, None)
 
 
+def test_erasure_is_noted_under_each_id_that_the_tenant_had() -> None:
+    second, third = TenantId("second"), TenantId("third")
+    until = [EarlierId(ACME, AT, ("k1",)), EarlierId(second, AT + DAY, ("k2", "k3"))]
+    moved = succeeding(None, evolve(WISH, tenant=second), None, until[0])
+    last = succeeding(None, evolve(WISH, tenant=third), moved, until[1])
+    assert renamed(moved, evolve(WISH, tenant=second), third).earlier == ()
+    late = Wish(third, "operator", AT + 2 * DAY)
+    resting = suspended(last, late)
+    begun = erasing(resting, late, ("k4",))
+    assert begun is not None
+    noted = [(one.tenant, one.at, one.data_keys) for one in NotedErasure.all_of(begun)]
+    assert noted == [
+        (ACME, AT, ("k1",)),
+        (second, AT + DAY, ("k2", "k3")),
+        (third, AT + 2 * DAY, ("k4",)),
+    ]
+    # Whoever gets the id then has nothing of that.
+    again = reopened(erased(begun, Certificate({}, Signature("k", b"", b""))), late)
+    assert again is not None
+    assert again.earlier == ()
+
+
 def test_renamed_tenant_is_refused_with_its_new_id() -> None:
     new = TenantId("acme2")
     begun = renamed(None, WISH, new)
     refusals: list[Callable[[], object]] = [
         lambda: renamed(begun, WISH, TenantId("third")),
-        lambda: succeeding(begun, WISH, None),
+        lambda: succeeding(begun, WISH, None, EarlierId(new, AT, ())),
         lambda: erasing(begun, WISH, ()),
         lambda: suspended(begun, WISH),
         lambda: reopened(begun, WISH),

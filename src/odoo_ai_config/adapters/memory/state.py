@@ -223,6 +223,7 @@ class MemoryState:
             collections=sum(key.tenant == tenant for key in self.collections),
             api_keys=len(keys) + sum(one.revoked_at is not None for one in keys),
             addresses=len(addresses) + sum(one.revoked_at is not None for one in addresses),
+            data_keys=tuple(sorted(key.key_id for key in self.keys.get(tenant, ()))),
         )
 
     def _put_states(self, states: Sequence[TenantState]) -> None:

@@ -242,8 +242,13 @@ async def _version(
         "revoked_api_keys": ("api_keys", _total(revoked)),
         "addresses": ("addresses", _total(of_tenant)),
         "revoked_addresses": ("addresses", _total(revoked)),
+        "data_keys": (
+            "tenant_keys",
+            [{"$match": {"_id": tenant.value}}, {"$project": {"keys.id": True}}],
+        ),
     }
     found = await database.gathered(places, session)
+    data_keys = {key["id"] for record in found.pop("data_keys") for key in record["keys"]}
     totals = {name: sum(one["number"] for one in some) for name, some in found.items()}
     return TenantVersion(
         tenant,
@@ -252,6 +257,7 @@ async def _version(
         collections=totals["collections"],
         api_keys=totals["api_keys"] + totals["revoked_api_keys"],
         addresses=totals["addresses"] + totals["revoked_addresses"],
+        data_keys=tuple(sorted(data_keys)),
     )
 
 

@@ -146,7 +146,7 @@ _INSERT_STATE: Final = (
 _MOVE_STATE: Final = (
     "UPDATE tenant_states SET "
     "(revision, standing, since, author, reason, data_keys, contents, certificate, moves, "
-    "successor) = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+    "successor, earlier) = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
     "WHERE tenant = ?1 AND revision = ?2 - 1 RETURNING 1"
 )
 _KEY_IDS: Final = "SELECT key_id FROM tenant_keys WHERE tenant = ?"
@@ -278,8 +278,10 @@ def tenant_version(connection: sqlite3.Connection, tenant: TenantId) -> TenantVe
     """
     The version of everything of *tenant*.
     """
-    counts = connection.execute(_TENANT_VERSION, (tenant.value,)).fetchone()
-    return TenantVersion(tenant, *counts)
+    which = (tenant.value,)
+    counts = connection.execute(_TENANT_VERSION, which).fetchone()
+    data_keys = sorted(key_id for (key_id,) in connection.execute(_KEY_IDS, which))
+    return TenantVersion(tenant, *[*counts, tuple(data_keys)])
 
 
 def require_open(tenant: TenantId, connection: sqlite3.Connection) -> None:

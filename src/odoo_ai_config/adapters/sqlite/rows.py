@@ -41,7 +41,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
-from odoo_ai_config.domain.tenants import AreaMove, TenantContents, TenantState
+from odoo_ai_config.domain.tenants import AreaMove, EarlierId, TenantContents, TenantState
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -204,6 +204,18 @@ def moves_of(text: str) -> tuple[AreaMove, ...]:
     return tuple(AreaMove(*map(BusinessArea, pair)) for pair in json.loads(text))
 
 
+def _earlier_text(earlier: tuple[EarlierId, ...]) -> str:
+    parts = [(one.tenant.value, microseconds(one.until), one.data_keys) for one in earlier]
+    return json.dumps(parts)
+
+
+def _earlier_of(text: str) -> tuple[EarlierId, ...]:
+    return tuple(
+        EarlierId(TenantId(tenant), time_of(until), tuple(data_keys))
+        for tenant, until, data_keys in json.loads(text)
+    )
+
+
 DOCUMENT_KEYS: Final = RowLayout(DocumentKey, "tenant, domain, kind")
 REVISIONS: Final = RowLayout(Revision, f"{DOCUMENT_KEYS.columns}, {REVISION_COLUMNS}")
 TENANT_KEYS: Final = RowLayout(TenantKey, "tenant, key_id, master_id, wrapped, created_at")
@@ -245,7 +257,7 @@ ADDRESSES: Final = RowLayout(
 TENANT_STATES: Final = RowLayout(
     TenantState,
     "tenant, revision, standing, since, author, reason, data_keys, contents, certificate, "
-    "moves, successor",
+    "moves, successor, earlier",
     {
         tuple[str, ...]: TEXTS,
         TenantContents: (
@@ -253,5 +265,6 @@ TENANT_STATES: Final = RowLayout(
             lambda stored: TenantContents(**json.loads(stored)),
         ),
         tuple[AreaMove, ...]: (_moves_text, moves_of),
+        tuple[EarlierId, ...]: (_earlier_text, _earlier_of),
     },
 )

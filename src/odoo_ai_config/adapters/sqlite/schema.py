@@ -496,7 +496,8 @@ CREATE TABLE tenant_states (
     contents TEXT,
     certificate TEXT,
     moves TEXT NOT NULL,
-    successor TEXT
+    successor TEXT,
+    earlier TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX remembered_tenants ON tenant_states (tenant, standing, moves, successor)
 WHERE standing <> 'active' OR moves <> '[]';
