@@ -309,7 +309,10 @@ def written_numbers(draw: DrawFn, digits: SearchStrategy[str] | None = None) -> 
     number = draw(_either(digits, number_digits()))
     form = draw(
         st.sampled_from(
-            ["{}", "+{}", "whatsapp:+{}", "{}@s.whatsapp.net", " {} ", "+{0[0]}{0[1]} {1}"]
+            [
+                *("{}", "+{}", " {} ", "+{0[0]}{0[1]} {1}"),
+                *("whatsapp:+{}", "tel:+{}", "TEL:{}", "{}@s.whatsapp.net", "{}@c.us"),
+            ]
         )
     )
     return form.format(number, number[2:])

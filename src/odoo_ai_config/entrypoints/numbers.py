@@ -18,7 +18,7 @@ from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.channels.phone import (
     DIGITS,
     MAX_TEXT,
-    WHATSAPP_USER,
+    WHATSAPP_USERS,
     PhoneNumber,
     bare,
     hidden_id,
@@ -59,9 +59,9 @@ class NumberReader:
         Read a number that a person typed, or the id of a sender who hides the number.
 
         Without ``+``, a number of the default country is understood as one, with or without its
-        0 and its carrier; otherwise it must have a country code. With ``@s.whatsapp.net`` it is
-        WhatsApp's own id of somebody, whose number may be of a range that the package does not
-        know yet.
+        0 and its carrier; otherwise it must have a country code. With ``@s.whatsapp.net`` or
+        ``@c.us`` it is WhatsApp's own id of somebody, whose number may be of a range that the
+        package does not know yet.
 
         Raises:
             InvalidValueError: *text* is neither, or no number can be like that there.
@@ -123,7 +123,7 @@ class NumberReader:
         )
 
     def _found(self, digits: str, text: str) -> str | None:
-        said = typed(text)
+        said = typed(text).lower()
         marked = "+" in said
         if digits.startswith(_ABROAD):
             digits, marked = digits[len(_ABROAD) :], True
@@ -132,7 +132,7 @@ class NumberReader:
         mexican = _MEXICAN.fullmatch(digits)
         if mexican is not None and _parsed(f"52{mexican[1]}") is not None:
             return digits
-        if said.endswith(WHATSAPP_USER):
+        if said.endswith(WHATSAPP_USERS):
             return digits if _parsed(digits, known=False) == digits else None
         at_home = None if marked or self.country is None else _parsed(digits, self.country)
         return at_home or _parsed(digits)

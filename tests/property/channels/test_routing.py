@@ -50,7 +50,8 @@ def asked(routing: Routing) -> list[IncomingMessage]:
 
 
 def said_number(text: str | None) -> str | None:
-    bare = re.sub(r"^whatsapp:|@s\.whatsapp\.net$|[+\s]", "", text or "")
+    around = r"^(?:whatsapp:|tel:|TEL:)|(?:@s\.whatsapp\.net|@c\.us)$|[+\s]"
+    bare = re.sub(around, "", text or "")
     if re.fullmatch(r"BR\.[0-9]+|[0-9]{5,}@lid", bare):
         return bare
     return bare if re.fullmatch(r"[0-9]{8,15}", bare) else None

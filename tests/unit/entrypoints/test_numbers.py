@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odoo_ai_config.domain.channels.phone import PhoneNumber, sender_of
+from odoo_ai_config.domain.channels.phone import PhoneNumber, comparable, sender_of
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.messages.persons import Person
 from odoo_ai_config.entrypoints.numbers import NumberReader
+from tests.strategies import written_numbers
 from tests.unit.domain.channels.test_phone import AREA_CODES
 
 BRAZIL, PORTUGAL, USA, NOWHERE = map(NumberReader, ("BR", "PT", "US", None))
@@ -25,6 +27,7 @@ NATIONAL = [
     "11987654321",
     "11.98765.4321",
     "whatsapp:11987654321",
+    "tel:11987654321",
     "\u200f11 \uff198765-4321",
 ]
 INTERNATIONAL = [
@@ -36,6 +39,9 @@ INTERNATIONAL = [
     "5511987654321",
     "whatsapp:+5511987654321",
     "5511987654321@s.whatsapp.net",
+    "5511987654321@c.us",
+    "tel:+5511987654321",
+    "tel:+55-11-98765-4321",
     "\u202a+55\u00a011 98765-4321\u202c",
     "\u200f\uff0b5511 98765-4321\ufeff",
 ]
@@ -76,6 +82,7 @@ def test_form_with_the_country_code_is_understood_everywhere(text: str) -> None:
         ("5215512345678", "5215512345678"),
         # WhatsApp's own id: the number exists, however new its range.
         ("2290112345678@s.whatsapp.net", "2290112345678"),
+        ("2290112345678@c.us", "2290112345678"),
         ("+39 02 3661 8300", "390236618300"),  # the 0 belongs to the number
     ],
 )
@@ -116,6 +123,16 @@ def test_other_numbers_are_understood(text: str, digits: str) -> None:
 )
 def test_what_can_be_no_number_is_refused(text: str) -> None:
     assert refused(BRAZIL, text)
+
+
+@given(st.sampled_from(AREA_CODES), st.integers(910_000_000, 999_999_999), st.data())
+def test_person_is_the_same_however_the_number_is_written(
+    area: int, local: int, data: st.DataObject
+) -> None:
+    digits = f"55{area}{local}"
+    person = BRAZIL.person(data.draw(written_numbers(st.just(digits))), None, None)
+    assert person == Person.of_number(PhoneNumber(digits))
+    assert person.value == sender_of(comparable(digits))
 
 
 # Of what people dial before the number itself in one of these countries.

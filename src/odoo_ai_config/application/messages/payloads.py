@@ -28,7 +28,7 @@ from odoo_ai_config.application.messages.conversation_states import (
 )
 from odoo_ai_config.domain.channels.phone import (
     LID,
-    WHATSAPP_USER,
+    WHATSAPP_USERS,
     business_scoped_id,
     digits_of,
     hidden_id,
@@ -420,7 +420,7 @@ def _numbers(
         yield object_in(conversation, "contact_inbox").get("source_id")
     for sender in senders:
         identifier = sender.get("identifier")
-        if isinstance(identifier, str) and identifier.endswith(WHATSAPP_USER):
+        if isinstance(identifier, str) and identifier.endswith(WHATSAPP_USERS):
             yield identifier
 
 

@@ -35,7 +35,9 @@ _INVISIBLE: Final = frozenset({"Cf", "Pd", "Zs"})
 # A superscript is not a digit of the number.
 _OTHER_DIGIT: Final = "No"
 WHATSAPP_PREFIX: Final = "whatsapp:"
-WHATSAPP_USER: Final = "@s.whatsapp.net"
+_TEL: Final = "tel:"
+# How WhatsApp names somebody by the number; libraries for its web client use the second.
+WHATSAPP_USERS: Final = ("@s.whatsapp.net", "@c.us")
 LID: Final = "@lid"
 MAX_TEXT: Final = 64
 _LONGEST_ID: Final = 140
@@ -75,9 +77,11 @@ def _plain(character: str) -> str:
 
 def bare(text: str) -> str:
     """
-    *text* without ``+``, spaces, punctuation, ``whatsapp:`` and ``@s.whatsapp.net``.
+    *text* without ``+``, spaces, punctuation, ``whatsapp:``, ``tel:`` and `WHATSAPP_USERS`.
     """
-    said = typed(text).removeprefix(WHATSAPP_PREFIX).removesuffix(WHATSAPP_USER)
+    said = typed(text).lower().removeprefix(WHATSAPP_PREFIX).removeprefix(_TEL)
+    for ending in WHATSAPP_USERS:
+        said = said.removesuffix(ending)
     return said.translate(_PUNCTUATION)
 
 

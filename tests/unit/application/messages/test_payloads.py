@@ -169,8 +169,9 @@ def test_attachments_come_without_a_text() -> None:
 def test_number_is_looked_for_in_the_order_in_which_it_can_be_trusted() -> None:
     payload = silent(WHATSAPP)
     assert number_of(payload) is None
-    payload = having(payload, "5511900000004@s.whatsapp.net", "sender", "identifier")
-    assert number_of(payload) == "+5511900000004"
+    for user in ("5511900000004@c.us", "5511900000004@s.whatsapp.net"):
+        payload = having(payload, user, "sender", "identifier")
+        assert number_of(payload) == "+5511900000004"
     payload = having(payload, "5511900000003", "conversation", "contact_inbox", "source_id")
     assert number_of(payload) == "+5511900000003"
     payload = having(payload, "+5511900000002", "conversation", "meta", "sender", "phone_number")
