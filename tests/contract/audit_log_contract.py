@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 
+from odoo_ai_config.domain.access import Occasion
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd, Voucher, followed
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, tombstone
@@ -44,6 +45,9 @@ async def told(stores: Stores) -> list[AuditEntry]:
 
 def subjects(found: Sequence[LinkedEntry]) -> list[str]:
     return [one.entry.subject for one in found]
+
+
+WHY = Occasion("INC-1", "request-1")
 
 
 class AuditLogContract(StoreContract):
@@ -175,7 +179,7 @@ class AuditLogContract(StoreContract):
 
     async def test_versions_of_documents_are_entries(self, stores: Stores) -> None:
         first = revision()
-        await stores.config.commit(Changeset(revisions=(first,), reason="INC-1"))
+        await stores.config.commit(Changeset(revisions=(first,), occasion=WHY))
         deleted = tombstone(first, author="b", at=first.updated_at + DAY)
         await stores.config.commit(Changeset(revisions=(deleted,)))
         of_second, of_first = await told(stores)
@@ -187,6 +191,7 @@ class AuditLogContract(StoreContract):
             first.key.tenant,
             f"{place} v1",
             reason="INC-1",
+            request_id="request-1",
         )
         assert of_second == AuditEntry(
             deleted.updated_at,
@@ -208,13 +213,15 @@ class AuditLogContract(StoreContract):
             updated_at=first.updated_at + 2 * DAY,
         )
         for number, one in enumerate((first, moved, switched)):
-            await stores.config.commit(Changeset(mappings=(one,), reason=f"r{number}"))
+            await stores.config.commit(
+                Changeset(mappings=(one,), occasion=Occasion(f"r{number}", f"q{number}"))
+            )
         found = (await told(stores))[::-1]
         key = first.mapping.key
-        assert [(str(one.tenant), one.actor, one.reason) for one in found] == [
-            ("acme", first.author, "r0"),
-            ("other", "b", "r1"),
-            ("other", "b", "r2"),
+        assert [(str(one.tenant), one.actor, one.reason, one.request_id) for one in found] == [
+            ("acme", first.author, "r0", "q0"),
+            ("other", "b", "r1", "q1"),
+            ("other", "b", "r2", "q2"),
         ]
         assert [one.subject.partition(":")[0] for one in found] == [
             f"{key} v1 added",
@@ -233,7 +240,7 @@ class AuditLogContract(StoreContract):
                     evolve(audit_entry("between"), at=first.updated_at + DAY),
                     evolve(audit_entry("last"), at=first.updated_at + 3 * DAY),
                 ),
-                reason="why",
+                occasion=WHY,
             )
         )
         assert await stores.audit.link(vouch, limit=2) == 2
@@ -246,7 +253,8 @@ class AuditLogContract(StoreContract):
             AuditAction.CHANNEL_CHANGED,
             AuditAction.CREDENTIAL_READ,
         ]
-        assert {one.entry.reason for one in chain} == {"why"}
+        occasions = {Occasion(one.entry.reason, one.entry.request_id) for one in chain}
+        assert occasions == {WHY}
 
     async def test_pruning_loses_no_entry(self, stores: Stores) -> None:
         first = revision()

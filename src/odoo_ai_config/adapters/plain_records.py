@@ -28,7 +28,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 # What requests and answers say beside what is stored.
 _OMITTED: Final[Mapping[type[Any], str]] = {
-    ApiKey: "reason",
+    ApiKey: "occasion",
     Item: "withdrawn",
     Outcome: "replayed",
 }

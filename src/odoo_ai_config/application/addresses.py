@@ -177,4 +177,4 @@ def _entry(action: AuditAction, address: Address, caller: ApiKey, at: datetime) 
 
 
 def _written(address: Address, entry: AuditEntry, caller: ApiKey) -> Changeset:
-    return Changeset(addresses=(address,), audit=(entry,), reason=caller.reason)
+    return Changeset(addresses=(address,), audit=(entry,), occasion=caller.occasion)

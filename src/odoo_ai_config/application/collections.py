@@ -293,7 +293,7 @@ class SyncCollection:
             entry = AuditEntry(now, action, caller.id, key.tenant, subject)
             return Changeset(collections=(change,), audit=(entry,)), outcome
 
-        return await commit_once(self.store, claim, decide, reason=caller.reason)
+        return await commit_once(self.store, claim, decide, caller.occasion)
 
 
 def _outcome(

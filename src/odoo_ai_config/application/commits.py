@@ -13,6 +13,7 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import STATE_CHANGED, ContentionError
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.domain.access import NO_OCCASION, Occasion
 from odoo_ai_config.domain.changes import Changeset, Claim, IdempotencyRecord
 from odoo_ai_config.domain.errors import IdempotencyKeyReusedError
 from odoo_ai_config.domain.outcomes import Outcome
@@ -29,11 +30,10 @@ _RECORD_TTL: Final = timedelta(hours=24)
 async def commit_decided(
     store: ConfigStore,
     decide: Callable[[], Awaitable[tuple[Changeset, T]]],
-    *,
-    reason: str | None = None,
+    occasion: Occasion = NO_OCCASION,
 ) -> T:
     """
-    Commit the changeset of *decide* with the caller's *reason*.
+    Commit the changeset of *decide* with the *occasion* of the caller.
 
     Decide again if the state changed meanwhile, as the commit or *decide* itself finds.
 
@@ -47,8 +47,8 @@ async def commit_decided(
             changeset, result = await decide()
             if changeset.empty:
                 return result
-            if reason is not None:
-                changeset = evolve(changeset, reason=reason)
+            if occasion != NO_OCCASION:
+                changeset = evolve(changeset, occasion=occasion)
             await store.commit(changeset)
         except STATE_CHANGED:
             await asyncio.sleep(min(_LONGEST_PAUSE, round_ / 10_000))
@@ -62,8 +62,7 @@ async def commit_once(
     store: ConfigStore,
     claim: Claim | None,
     decide: Callable[[], Awaitable[tuple[Changeset, Outcome]]],
-    *,
-    reason: str | None = None,
+    occasion: Occasion = NO_OCCASION,
 ) -> Outcome:
     """
     Commit the changeset of *decide* with a record of *claim*, if there is one.
@@ -76,7 +75,7 @@ async def commit_once(
         ContentionError: The state changed for 15 seconds.
     """
     if claim is None:
-        return await commit_decided(store, decide, reason=reason)
+        return await commit_decided(store, decide, occasion)
 
     async def decide_once() -> tuple[Changeset, Outcome]:
         earlier = await store.idempotency_record(claim.id)
@@ -89,4 +88,4 @@ async def commit_once(
         record = IdempotencyRecord(claim, outcome, recorded_at=at, expires_at=at + _RECORD_TTL)
         return evolve(changeset, idempotency_record=record), outcome
 
-    return await commit_decided(store, decide_once, reason=reason)
+    return await commit_decided(store, decide_once, occasion)

@@ -240,7 +240,7 @@ def _changed(
 ) -> Changeset:
     subject = " -> ".join(key.id for key in keys)
     entry = AuditEntry(now, action, caller.id, keys[0].tenant, subject)
-    return Changeset(api_keys=keys, audit=(entry,), reason=caller.reason)
+    return Changeset(api_keys=keys, audit=(entry,), occasion=caller.occasion)
 
 
 async def _found(api_keys: ApiKeyStore, key_id: str, caller: ApiKey) -> ApiKey:

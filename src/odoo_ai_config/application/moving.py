@@ -290,7 +290,6 @@ class MoveArea:
         caller: ApiKey,
         reason: str | None = None,
         dry_run: bool = False,
-        request_id: str | None = None,
     ) -> AreaPlan:
         """
         Move *source* to *target*, another area of the same tenant; with *dry_run* only plan it.
@@ -302,10 +301,8 @@ class MoveArea:
             MoveTooLargeError: *source* has too many versions and credentials.
             TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
         """
-        caller.require(Scope.ADMIN, source.tenant)
-        caller.require_unbound()
-        wish = Wish(source.tenant, caller.id, self.clock.now(), reason or caller.reason)
-        return await self._moved(source, target, wish, dry_run=dry_run, request_id=request_id)
+        wish = Wish.of(source.tenant, caller, self.clock.now(), reason)
+        return await self._moved(source, target, wish, dry_run=dry_run)
 
     async def follow(
         self,
@@ -330,7 +327,7 @@ class MoveArea:
         caller.require(Scope.WEBHOOK, target.tenant)
         place = TenantArea(target.tenant, source)
         if place != target:
-            wish = Wish(target.tenant, caller.id, self.clock.now(), caller.reason)
+            wish = Wish(target.tenant, caller.id, self.clock.now(), caller.occasion)
             told_at = believed(event_at, now=wish.at)
             if await self._is_late(told_at, place, target):
                 return
@@ -351,7 +348,6 @@ class MoveArea:
         wish: Wish,
         *,
         dry_run: bool = False,
-        request_id: str | None = None,
         event_at: datetime | None = None,
     ) -> AreaPlan:
         async def decide() -> tuple[Changeset, AreaPlan]:
@@ -382,12 +378,7 @@ class MoveArea:
             if dry_run:
                 return Changeset(), plan
             entry = AuditEntry(
-                wish.at,
-                AuditAction.AREA_MOVED,
-                wish.by,
-                source.tenant,
-                f"{source} -> {target}",
-                request_id,
+                wish.at, AuditAction.AREA_MOVED, wish.by, source.tenant, f"{source} -> {target}"
             )
             # Deleted at the time of the move, so that an event of before it does not undo it.
             at = event_at or wish.at
@@ -398,7 +389,7 @@ class MoveArea:
             changeset = evolve(changeset, revisions=revisions, audit=(entry,))
             return evolve(changeset, tenant_states=(state,)), plan
 
-        return await commit_decided(self.store, decide, reason=wish.reason)
+        return await commit_decided(self.store, decide, wish.occasion)
 
     async def _documents(self, area: TenantArea) -> list[Revision]:
         found = await self.store.documents(area.tenant, area.domain)

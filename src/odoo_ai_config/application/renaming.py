@@ -25,7 +25,7 @@ from odoo_ai_config.application.ports.conversation_store import ConversationStor
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.application.standings import OnFailure, for_each, heir_of, raised
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.collections import MOST_ITEMS, CollectionChange, CollectionKey
 from odoo_ai_config.domain.conversations.state import Conversation, Seen, Sighting
@@ -92,10 +92,10 @@ class RenameTenant:
         """
         What would get the id *new*, with all refusals of the rename itself.
         """
-        wish = _wish(old, caller, self.clock, None)
+        wish = Wish.of(old, caller, self.clock.now())
 
         async def decide() -> tuple[Changeset, TenantContents]:
-            _, contents = await self._decided(wish, new, None)
+            _, contents = await self._decided(wish, new)
             return Changeset(), contents
 
         return await commit_decided(self.store, decide)
@@ -107,7 +107,6 @@ class RenameTenant:
         *,
         caller: ApiKey,
         reason: str | None = None,
-        request_id: str | None = None,
     ) -> TenantState:
         """
         The state of *old*; renaming it to *new* again goes on with what is still to do.
@@ -122,11 +121,11 @@ class RenameTenant:
             TenantErasedError, TenantRenamedError: One of them is erased, or has another id.
             SealBrokenError, MasterKeyMissingError: A credential does not open.
         """
-        wish = _wish(old, caller, self.clock, reason)
+        wish = Wish.of(old, caller, self.clock.now(), reason)
         current = await self.tenants.current(old)
         if current is None or current.successor != new:
-            decide = partial(self._decided, wish, new, request_id)
-            await commit_decided(self.store, decide, reason=wish.reason)
+            decide = partial(self._decided, wish, new)
+            await commit_decided(self.store, decide, wish.occasion)
         return await self._finished(old)
 
     async def go_on(self, on_failure: OnFailure = raised) -> Sequence[TenantState]:
@@ -142,9 +141,7 @@ class RenameTenant:
             return await self._finished(old)
         return None
 
-    async def _decided(
-        self, wish: Wish, new: TenantId, request_id: str | None
-    ) -> tuple[Changeset, TenantContents]:
+    async def _decided(self, wish: Wish, new: TenantId) -> tuple[Changeset, TenantContents]:
         old = wish.tenant
         # First: what others write meanwhile begins this anew.
         versions = await self.tenants.version(old), await self.tenants.version(new)
@@ -169,8 +166,7 @@ class RenameTenant:
             collections=tuple(await self._collections(old, new)),
             api_keys=tuple(evolve(key, tenant=new) for key in keys if key.revoked_at is None),
             audit=tuple(
-                AuditEntry(wish.at, action, wish.by, tenant, subject, request_id)
-                for tenant in (old, new)
+                AuditEntry(wish.at, action, wish.by, tenant, subject) for tenant in (old, new)
             ),
             tenant_states=(evolve(state, contents=contents), successor),
         )
@@ -341,9 +337,3 @@ def _moving(conversation: Conversation, new: TenantId) -> Seen:
     owner = conversation.owner
     moved = None if owner is None else TenantArea(new, owner.domain)
     return Seen(owner=moved, moved_from=owner)
-
-
-def _wish(old: TenantId, caller: ApiKey, clock: Clock, reason: str | None) -> Wish:
-    caller.require(Scope.ADMIN, old)
-    caller.require_unbound()
-    return Wish(old, caller.id, clock.now(), reason or caller.reason)

@@ -128,7 +128,7 @@ class TenantRetention:
             revision = successor(current, key, document, author=caller.id, at=self.clock.now())
             return Changeset(revisions=() if revision is None else (revision,)), None
 
-        await commit_decided(self.store, decide, reason=caller.reason)
+        await commit_decided(self.store, decide, caller.occasion)
         return self.rules.default.amended(body), document.body
 
 

@@ -23,7 +23,7 @@ from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.application.standings import OnFailure, for_each, raised, states_of
-from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.access import ApiKey, Occasion, Scope
 from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, released
@@ -196,7 +196,6 @@ class SuspendTenant:
         *,
         caller: ApiKey,
         reason: str | None = None,
-        request_id: str | None = None,
     ) -> TenantState | None:
         """
         The state of the tenant, suspended; suspending it again changes nothing.
@@ -205,13 +204,13 @@ class SuspendTenant:
             TenantNotFoundError: It has no document.
             TenantErasedError: It is erased.
         """
-        wish = _wish(tenant, caller, self.clock, reason)
+        wish = Wish.of(tenant, caller, self.clock.now(), reason)
         if not await self.store.documents(tenant):
             # An erased one has none, either.
             suspended(await self.tenants.current(tenant), wish)
             raise TenantNotFoundError
         action = AuditAction.TENANT_SUSPENDED
-        return await _moved(self.store, self.tenants, wish, suspended, action, request_id)
+        return await _moved(self.store, self.tenants, wish, suspended, action)
 
     async def end(
         self,
@@ -219,7 +218,6 @@ class SuspendTenant:
         *,
         caller: ApiKey,
         reason: str | None = None,
-        request_id: str | None = None,
     ) -> TenantState | None:
         """
         The state of the tenant, active again; None if it was always active.
@@ -227,9 +225,9 @@ class SuspendTenant:
         Raises:
             TenantErasedError: It is erased.
         """
-        wish = _wish(tenant, caller, self.clock, reason)
+        wish = Wish.of(tenant, caller, self.clock.now(), reason)
         action = AuditAction.SUSPENSION_ENDED
-        return await _moved(self.store, self.tenants, wish, resumed, action, request_id)
+        return await _moved(self.store, self.tenants, wish, resumed, action)
 
 
 @frozen(eq=False)
@@ -260,7 +258,7 @@ class EraseTenant:
             TenantNotFoundError: There is nothing of it.
             TenantErasedError: It is erased.
         """
-        wish = _wish(tenant, caller, self.clock)
+        wish = Wish.of(tenant, caller, self.clock.now())
         resumed(await self.tenants.current(tenant), wish)
         contents = await self.tenants.contents(tenant)
         if contents == TenantContents():
@@ -275,7 +273,6 @@ class EraseTenant:
         confirmation: str | None,
         reason: str | None = None,
         large: bool = False,
-        request_id: str | None = None,
         on_progress: Callable[[int], None] = _unreported,
     ) -> TenantState:
         """
@@ -287,20 +284,19 @@ class EraseTenant:
             confirmation: The tenant's id once more.
             reason: Why, for the certificate.
             large: Whether the store may stand still to clean a large file.
-            request_id: For the audit trail.
             on_progress: Called with the number of steps that were done.
 
         Raises:
             InvalidValueError: *confirmation* is not the tenant's id.
             TenantNotFoundError: There is nothing of it.
         """
-        wish = _wish(tenant, caller, self.clock, reason)
+        wish = Wish.of(tenant, caller, self.clock.now(), reason)
         require_confirmed(tenant, confirmation)
         # One that is renamed is not to be erased.
         erasing(await self.tenants.current(tenant), wish, ())
         if standing_of(await self.tenants.current(tenant)) not in CLOSED:
             await self.planned(tenant, caller=caller)
-            await self._begun(wish, request_id)
+            await self._begun(wish)
         return await self._finished(tenant, large=large, on_progress=on_progress)
 
     async def go_on(self, on_failure: OnFailure = raised) -> Sequence[TenantState]:
@@ -330,8 +326,8 @@ class EraseTenant:
             if standing_of(state) not in CLOSED and one.is_undone(
                 state, data_keys, restored=restored
             ):
-                wish = _wish(one.tenant, caller, self.clock, "erased before, and restored")
-                await self._begun(wish, None)
+                wish = Wish.of(one.tenant, caller, self.clock.now(), "erased before, and restored")
+                await self._begun(wish)
                 begun.append(one.tenant)
         return begun
 
@@ -347,7 +343,7 @@ class EraseTenant:
         if missing := notes - await self.noted.noted():
             await self.noted.note(missing)
 
-    async def _begun(self, wish: Wish, request_id: str | None) -> None:
+    async def _begun(self, wish: Wish) -> None:
         tenant = wish.tenant
 
         async def decide() -> tuple[Changeset, None]:
@@ -355,10 +351,10 @@ class EraseTenant:
             state = erasing(await self.tenants.current(tenant), wish, data_keys)
             if state is None:
                 return Changeset(), None
-            entry = _entry(wish, AuditAction.ERASURE_BEGUN, request_id)
+            entry = _entry(wish, AuditAction.ERASURE_BEGUN)
             return Changeset(audit=(entry,), tenant_states=(state,)), None
 
-        await commit_decided(self.store, decide, reason=wish.reason)
+        await commit_decided(self.store, decide, wish.occasion)
 
     async def _finished(
         self,
@@ -440,7 +436,8 @@ class EraseTenant:
         if not changed:
             return Changeset(), None
         state = going_on(current)
-        return Changeset(mappings=changed, tenant_states=(state,), reason=state.reason), None
+        why = Occasion(state.reason)
+        return Changeset(mappings=changed, tenant_states=(state,), occasion=why), None
 
     async def _counted(self, tenant: TenantId) -> None:
         """
@@ -480,7 +477,6 @@ class ReopenTenant:
         *,
         caller: ApiKey,
         reason: str | None = None,
-        request_id: str | None = None,
     ) -> TenantState | None:
         """
         The state of the tenant, active again; None if it was always active.
@@ -488,15 +484,9 @@ class ReopenTenant:
         Raises:
             TenantErasedError: Its erasure is not finished.
         """
-        wish = _wish(tenant, caller, self.clock, reason)
+        wish = Wish.of(tenant, caller, self.clock.now(), reason)
         action = AuditAction.TENANT_REOPENED
-        return await _moved(self.store, self.tenants, wish, reopened, action, request_id)
-
-
-def _wish(tenant: TenantId, caller: ApiKey, clock: Clock, reason: str | None = None) -> Wish:
-    caller.require(Scope.ADMIN, tenant)
-    caller.require_unbound()
-    return Wish(tenant, caller.id, clock.now(), reason or caller.reason)
+        return await _moved(self.store, self.tenants, wish, reopened, action)
 
 
 async def _moved(
@@ -505,18 +495,17 @@ async def _moved(
     wish: Wish,
     move: Callable[[TenantState | None, Wish], TenantState | None],
     action: AuditAction,
-    request_id: str | None,
 ) -> TenantState | None:
     async def decide() -> tuple[Changeset, TenantState | None]:
         current = await tenants.current(wish.tenant)
         state = move(current, wish)
         if state is None:
             return Changeset(), current
-        entry = _entry(wish, action, request_id)
+        entry = _entry(wish, action)
         return Changeset(tenant_states=(state,), audit=(entry,)), state
 
-    return await commit_decided(store, decide, reason=wish.reason)
+    return await commit_decided(store, decide, wish.occasion)
 
 
-def _entry(wish: Wish, action: AuditAction, request_id: str | None) -> AuditEntry:
-    return AuditEntry(wish.at, action, wish.by, wish.tenant, wish.tenant.value, request_id)
+def _entry(wish: Wish, action: AuditAction) -> AuditEntry:
+    return AuditEntry(wish.at, action, wish.by, wish.tenant, wish.tenant.value)

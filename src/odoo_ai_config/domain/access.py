@@ -89,6 +89,19 @@ def is_guessable(secret: str) -> bool:
 
 
 @frozen
+class Occasion:
+    """
+    Why somebody does something, as they say, and the id of the request that does it.
+    """
+
+    reason: str | None = None
+    request_id: str | None = None
+
+
+NO_OCCASION: Final = Occasion()
+
+
+@frozen
 class ApiKey:
     """
     A caller of the hub: everything that the hub keeps of a key, which is not the key itself.
@@ -99,8 +112,8 @@ class ApiKey:
         tenant: The only tenant that the key may see; None for all.
         expires_at: From when on it is refused; None for never.
         used_at: When it was last used, to about an hour; None if it never was.
-        reason: Why its holder does what it does now. It is said with each request, and is no part
-            of the key.
+        occasion: Of what its holder does now. It comes with each request, and is no part of the
+            key.
     """
 
     id: str
@@ -112,7 +125,7 @@ class ApiKey:
     revoked_at: datetime | None = None
     expires_at: datetime | None = None
     used_at: datetime | None = None
-    reason: str | None = field(default=None, eq=False)
+    occasion: Occasion = field(default=NO_OCCASION, eq=False)
 
     def may(self, scope: Scope) -> bool:
         """
@@ -212,20 +225,19 @@ class ApiKey:
             return self
         return evolve(self, expires_at=now + (self.expires_at - self.created_at))
 
-    def because(self, reason: str | None) -> ApiKey:
+    def because(self, reason: str | None, request_id: str | None = None) -> ApiKey:
         """
-        The same caller, who says why it does what it does.
+        The same caller, who says why it does what it does, and by which request.
 
         Raises:
             InvalidValueError: *reason* is empty, too long, has control characters, or something
                 in it looks like a secret.
         """
-        if reason is None:
-            return self
-        secret = assigns_secret(reason) or any(map(is_secret_text, (reason, *reason.split())))
-        if secret or _REASON.fullmatch(reason) is None:
-            raise InvalidValueError("reason", "reason")
-        return evolve(self, reason=reason)
+        if reason is not None:
+            secret = assigns_secret(reason) or any(map(is_secret_text, (reason, *reason.split())))
+            if secret or _REASON.fullmatch(reason) is None:
+                raise InvalidValueError("reason", "reason")
+        return evolve(self, occasion=Occasion(reason, request_id))
 
     def require_grantable(self, tenant: TenantId | None, expires_at: datetime | None) -> None:
         """

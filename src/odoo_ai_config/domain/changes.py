@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from odoo_ai_config.domain.access import ApiKey, TokenUse
+from odoo_ai_config.domain.access import NO_OCCASION, ApiKey, Occasion, TokenUse
 from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.channels.history import MappingChange
 from odoo_ai_config.domain.channels.mapping import (
@@ -121,7 +121,8 @@ class AuditEntry:
 
     Args:
         subject: Names the thing (a reference, a channel, a key id); never a value.
-        reason: Why, as the actor said. A new entry gets that of its changeset.
+        request_id: Of the request that did it. A new entry gets it from its changeset.
+        reason: Why, as the actor said. A new entry gets that of its changeset, too.
     """
 
     at: datetime
@@ -131,6 +132,14 @@ class AuditEntry:
     subject: str
     request_id: str | None = None
     reason: str | None = None
+
+    def on(self, occasion: Occasion) -> AuditEntry:
+        """
+        The entry with the *occasion* on which it was done.
+        """
+        if occasion == NO_OCCASION:
+            return self
+        return evolve(self, request_id=occasion.request_id, reason=occasion.reason)
 
 
 def mapping_audit(
@@ -167,17 +176,17 @@ def document_audit(
     deleted: bool,
     author: str,
     at: datetime,
-    reason: str | None = None,
+    occasion: Occasion = NO_OCCASION,
 ) -> AuditEntry:
     """
     The entry about a version of a document.
     """
     action = AuditAction.DOCUMENT_DELETED if deleted else AuditAction.DOCUMENT_CHANGED
     subject = f"{key.domain}/{key.kind} v{version}"
-    return AuditEntry(at, action, author, key.tenant, subject, reason=reason)
+    return AuditEntry(at, action, author, key.tenant, subject).on(occasion)
 
 
-def change_audit(change: MappingChange, reason: str | None = None) -> AuditEntry:
+def change_audit(change: MappingChange, occasion: Occasion = NO_OCCASION) -> AuditEntry:
     """
     The entry about a version of a mapping.
 
@@ -186,7 +195,7 @@ def change_audit(change: MappingChange, reason: str | None = None) -> AuditEntry
     after = change.change.after
     tenant = after.owner.tenant if isinstance(after, ChannelMapping) else None
     action = AuditAction.CHANNEL_CHANGED
-    return AuditEntry(change.at, action, change.author, tenant, str(change), reason=reason)
+    return AuditEntry(change.at, action, change.author, tenant, str(change)).on(occasion)
 
 
 @frozen
@@ -229,8 +238,8 @@ class Changeset:
         tenant_states: At most one new state for each tenant, for which the rest of the changeset
             may be written whatever the state says.
         key_uses: Likewise for API keys.
-        reason: Why, as the actor says. The audit trail has it with all that the changeset leaves
-            there: *audit*, and an entry for each revision of a document and of a mapping.
+        occasion: The audit trail has it with all that the changeset leaves there: *audit*, and an
+            entry for each revision of a document and of a mapping.
     """
 
     revisions: tuple[Revision, ...] = ()
@@ -252,7 +261,7 @@ class Changeset:
     address_uses: tuple[TokenUse, ...] = ()
     key_uses: tuple[TokenUse, ...] = ()
     tenant_states: tuple[TenantState, ...] = ()
-    reason: str | None = None
+    occasion: Occasion = NO_OCCASION
 
     @property
     def empty(self) -> bool:
@@ -288,11 +297,9 @@ class Changeset:
     @property
     def audit_entries(self) -> tuple[AuditEntry, ...]:
         """
-        *audit* with the *reason*.
+        *audit* with the *occasion*.
         """
-        if self.reason is None:
-            return self.audit
-        return tuple(evolve(entry, reason=self.reason) for entry in self.audit)
+        return tuple(entry.on(self.occasion) for entry in self.audit)
 
     @property
     def size(self) -> int:

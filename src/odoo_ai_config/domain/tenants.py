@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import asdict, evolve, field, fields, frozen
 
-from odoo_ai_config.domain.access import LONGEST_REASON
+from odoo_ai_config.domain.access import LONGEST_REASON, NO_OCCASION, ApiKey, Occasion, Scope
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import HUB, BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.json_types import JsonObject, is_storable
@@ -341,22 +341,37 @@ def standing_of(state: TenantState | None) -> Standing:
 @frozen
 class Wish:
     """
-    Who wants another standing for a tenant, when, and why.
+    Who wants another standing for a tenant, when, and on which occasion.
     """
 
     tenant: TenantId = field()
     by: str
     at: datetime
-    reason: str | None = field(default=None)
+    occasion: Occasion = field(default=NO_OCCASION)
+
+    @classmethod
+    def of(cls, tenant: TenantId, caller: ApiKey, at: datetime, reason: str | None = None) -> Wish:
+        """
+        The wish of *caller*, who says *reason*, or has said why.
+
+        Raises:
+            ScopeMissingError, TenantForbiddenError: It is no administrator of the whole hub.
+            InvalidValueError: *tenant* is the hub's own, or *reason* is too long.
+        """
+        caller.require(Scope.ADMIN, tenant)
+        caller.require_unbound()
+        occasion = evolve(caller.occasion, reason=reason or caller.occasion.reason)
+        return cls(tenant, caller.id, at, occasion)
 
     @tenant.validator
     def _check_tenant(self, _attribute: object, value: TenantId) -> None:
         if value == HUB:
             raise InvalidValueError("account_id", "account_id")
 
-    @reason.validator
-    def _check_reason(self, _attribute: object, value: str | None) -> None:
-        if value is not None and not (0 < len(value) <= LONGEST_REASON and is_storable(value)):
+    @occasion.validator
+    def _check_reason(self, _attribute: object, value: Occasion) -> None:
+        reason = value.reason
+        if reason is not None and not (0 < len(reason) <= LONGEST_REASON and is_storable(reason)):
             raise InvalidValueError("reason", "reason")
 
     def granted(self, current: TenantState | None, standing: Standing) -> TenantState:
@@ -364,7 +379,8 @@ class Wish:
         The state that follows *current*.
         """
         revision = 1 if current is None else current.revision + 1
-        granted = TenantState(self.tenant, revision, standing, self.at, self.by, self.reason)
+        reason = self.occasion.reason
+        granted = TenantState(self.tenant, revision, standing, self.at, self.by, reason)
         # Somebody else may get the id of one that was closed.
         if current is None or current.is_closed:
             return granted

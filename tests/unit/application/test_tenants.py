@@ -513,7 +513,7 @@ async def test_second_of_two_erasures_leaves_the_beginning_to_the_first(world: W
     hub, _ = world
     state = await erase(hub)
     late = Wish(TENANT, "somebody", AT)
-    await hub.erase_tenant._begun(late, None)
+    await hub.erase_tenant._begun(late)
     assert await hub.ports.tenants.current(TENANT) == state
 
 

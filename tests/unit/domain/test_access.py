@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from odoo_ai_config.domain.access import (
     ALL_SCOPES,
+    NO_OCCASION,
     ApiKey,
+    Occasion,
     Scope,
     ScopeMissingError,
     is_guessable,
@@ -138,11 +140,11 @@ def test_key_ends_when_it_is_revoked_or_expires() -> None:
 
 @pytest.mark.parametrize("reason", ["INC-4711", "senha trocada a pedido da Ana", "ç" * 500])
 def test_caller_says_why(reason: str) -> None:
-    speaking = KEY.because(reason)
-    assert speaking.reason == reason
+    speaking = KEY.because(reason, "request-1")
+    assert speaking.occasion == Occasion(reason, "request-1")
     # It is no part of the key.
     assert speaking == KEY
-    assert KEY.because(None) is KEY
+    assert KEY.because(None).occasion == NO_OCCASION
 
 
 @pytest.mark.parametrize(

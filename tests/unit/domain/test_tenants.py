@@ -8,6 +8,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odoo_ai_config.domain.access import Occasion
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.state import Seen
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -59,7 +60,7 @@ from tests.contract.samples import (
 )
 
 ACME = TenantId("acme")
-WISH = Wish(ACME, "operator", AT, "contract ended")
+WISH = Wish(ACME, "operator", AT, Occasion("contract ended"))
 SIGNATURE = Signature("k1", b"p" * 32, b"v" * 64)
 
 SIGNED = (
@@ -139,7 +140,7 @@ def test_the_hub_itself_stays() -> None:
 @pytest.mark.parametrize("reason", ["", "x" * 501, "null\x00"])
 def test_reason_can_be_stored_and_read(reason: str) -> None:
     with pytest.raises(InvalidValueError):
-        Wish(ACME, "operator", AT, reason)
+        Wish(ACME, "operator", AT, Occasion(reason))
 
 
 @pytest.mark.parametrize("confirmation", [None, "", "ACME", "acme "])

@@ -163,7 +163,6 @@ class MemoryState:
         Take in *changeset* as a whole or refuse it as a whole: all checks, then all writes.
         """
         self._check(changeset)
-        reason = changeset.reason
         for revision in changeset.revisions:
             self.histories.setdefault(revision.key, []).append(revision)
             self.audit_of_revisions.append(
@@ -173,13 +172,13 @@ class MemoryState:
                     deleted=revision.deleted,
                     author=revision.author,
                     at=revision.updated_at,
-                    reason=reason,
+                    occasion=changeset.occasion,
                 )
             )
         for mapped in changeset.mappings:
             history = self.mapping_histories.setdefault(mapped.mapping.key, [])
             mapping_change = MappingChange.of(mapped, history[-1] if history else None)
-            self.audit_of_revisions.append(change_audit(mapping_change, reason))
+            self.audit_of_revisions.append(change_audit(mapping_change, changeset.occasion))
             history.append(mapped)
             self.routing.put(mapped.mapping, mapped.version)
         if changeset.new_tenant_key is not None:

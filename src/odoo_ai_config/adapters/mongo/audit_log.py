@@ -25,6 +25,7 @@ from odoo_ai_config.adapters.mongo.records import (
 )
 from odoo_ai_config.adapters.mongo.transaction import BulkWrite, Write, in_transaction, send
 from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.domain.access import Occasion
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd, Voucher, linked
 from odoo_ai_config.domain.changes import AuditEntry, change_audit, document_audit
 from odoo_ai_config.domain.channels.history import MappingChange
@@ -33,7 +34,7 @@ from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 
 # The record that says how far the trail goes.
 END: Final[Record] = {"_id": "end"}
-LINKED: Final[Record] = {"$unset": {"unlinked": "", "reason": ""}}
+LINKED: Final[Record] = {"$unset": {"unlinked": "", "reason": "", "request_id": ""}}
 # Where pending entries are: their own, and revisions.
 _ENTRIES: Final = "pending_audit"
 _SOURCES: Final[Mapping[str, Sequence[Record]]] = {
@@ -171,8 +172,12 @@ def entry_about(record: Record) -> AuditEntry:
         deleted=record["deleted"],
         author=record["author"],
         at=from_instant(record["updated_at"]),
-        reason=record.get("reason"),
+        occasion=_occasion_of(record),
     )
+
+
+def _occasion_of(record: Record) -> Occasion:
+    return Occasion(record.get("reason"), record.get("request_id"))
 
 
 def _about_document(record: Record) -> _Pending:
@@ -187,7 +192,7 @@ def entry_about_mapping(record: Record, before: Mapping[str, MappingRevision]) -
     revision = from_record(record, MappingRevision)
     channel: str = record["channel"] if "channel" in record else record["_id"]
     change = MappingChange.of(revision, before.get(replaced_id(channel, revision.version - 1)))
-    return change_audit(change, record.get("reason"))
+    return change_audit(change, _occasion_of(record))
 
 
 def _about_mapping(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from attrs import asdict
 from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
@@ -53,7 +54,8 @@ def fixed_writes(
     records = () if changeset.idempotency_record is None else (changeset.idempotency_record,)
     documents = [(str(revision.key), to_record(revision)) for revision in changeset.revisions]
     # The revisions themselves are the pending entries about them: no command more.
-    unlinked = UNLINKED if changeset.reason is None else {**UNLINKED, "reason": changeset.reason}
+    said = {name: value for name, value in asdict(changeset.occasion).items() if value is not None}
+    unlinked = {**UNLINKED, **said}
     yield BulkWrite(
         "deliveries",
         [partial(InsertOne, to_record(record)) for record in records],

@@ -303,7 +303,7 @@ _describe(LinkedEntry, flat=("entry",), number=override(rename="_id"))
 _describe(StoredEnd, flat=("end",))
 _describe(
     ApiKey,
-    only_read=("reason",),
+    only_read=("occasion",),
     id=override(rename="_id"),
     scopes=override(unstruct_hook=lambda scopes: sorted(scope.value for scope in scopes)),
 )

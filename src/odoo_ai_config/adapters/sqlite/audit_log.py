@@ -25,6 +25,7 @@ from odoo_ai_config.adapters.sqlite.rows import (
 )
 from odoo_ai_config.adapters.sqlite.writer import Transaction
 from odoo_ai_config.application.ports.audit_log import AuditLog
+from odoo_ai_config.domain.access import Occasion
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd, Voucher, linked
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, change_audit, document_audit
 from odoo_ai_config.domain.channels.history import MappingChange
@@ -41,7 +42,7 @@ LINES: Final = "FROM changes WHERE seq > (SELECT logged FROM audit_end) AND what
 _IS_ANYTHING_PENDING: Final = (
     f"SELECT EXISTS (SELECT 1 FROM pending_audit) OR EXISTS (SELECT 1 {LINES})"
 )
-LOGGED: Final = f"SELECT seq, what, key, version, at, author, deleted, reason {LINES}"
+LOGGED: Final = f"SELECT seq, what, key, version, at, author, deleted, reason, request_id {LINES}"
 _LOGGED: Final = f"{LOGGED} ORDER BY seq LIMIT ?"
 _PENDING: Final = f"SELECT id, {PENDING_AUDIT.columns} FROM pending_audit ORDER BY id LIMIT ?"
 _VERSIONS: Final = (
@@ -127,7 +128,8 @@ def entry_about(connection: sqlite3.Connection, line: Row) -> AuditEntry:
     """
     The entry about what a *line* of the change log tells.
     """
-    _, what, key, version, at, author, deleted, reason = line
+    _, what, key, version, at, author, deleted, *said = line
+    occasion = Occasion(*said)
     if what == "document":
         return document_audit(
             DOCUMENT_KEYS.of(key.split("/")),
@@ -135,12 +137,12 @@ def entry_about(connection: sqlite3.Connection, line: Row) -> AuditEntry:
             deleted=bool(deleted),
             author=author,
             at=time_of(at),
-            reason=reason,
+            occasion=occasion,
         )
     versions = [mapping_revision_of(row) for row in connection.execute(_VERSIONS, (key, version))]
     if versions and versions[-1].version == version:
         before = versions[0] if len(versions) > 1 else None
-        return change_audit(MappingChange.of(versions[-1], before), reason)
+        return change_audit(MappingChange.of(versions[-1], before), occasion)
     # An erasure came first.
     action = AuditAction.CHANNEL_CHANGED
-    return AuditEntry(time_of(at), action, author, None, f"{key} v{version}", reason=reason)
+    return AuditEntry(time_of(at), action, author, None, f"{key} v{version}").on(occasion)

@@ -168,7 +168,7 @@ class PreparedChangeset:
     ) -> None:
         self._writes: list[Callable[[sqlite3.Connection], None]] = []
         self._changes: list[ChangeLine] = []
-        reason = changeset.reason
+        occasion = changeset.occasion.reason, changeset.occasion.request_id
         self._mappings = changeset.mappings
         self._versions = changeset.versions
         self._updates: dict[tuple[Lookup[Any, Any], Hashable], object] = {}
@@ -190,7 +190,7 @@ class PreparedChangeset:
         for revision in changeset.revisions:
             row = REVISIONS.row(revision)
             self._writes.append(partial(_write_revision, row))
-            line = ("document", "/".join(row[:3]), row[3], row[8], *row[9:11], reason)
+            line = ("document", "/".join(row[:3]), row[3], row[8], *row[9:11], *occasion)
             self._changes.append(line)
             self._updates[find_revision, revision.key] = revision
         for mapped in changeset.mappings:
@@ -199,14 +199,14 @@ class PreparedChangeset:
                 self._require(_INSERT_MAPPING, row, RevisionConflictError)
             else:
                 self._writes.append(partial(_replace_mapping, row))
-            self._changes.append(("mapping", row[0], row[7], row[9], row[10], False, reason))
+            self._changes.append(("mapping", row[0], row[7], row[9], row[10], False, *occasion))
             self._updates[find_mapping, mapped.mapping.key] = mapped
         for change, push in zip(changeset.collections, pushes, strict=True):
             row = COLLECTIONS.row(change.head)
             self._writes.append(
                 partial(_write_collection, row, prepared_items(change) if push is None else push)
             )
-            line = ("collection", str(change.head.key), row[2], row[5], "", False, reason)
+            line = ("collection", str(change.head.key), row[2], row[5], "", False, *occasion)
             self._changes.append(line)
             # A push does not know the compaction floor that the row has.
             self._updates[find_collection, change.head.key] = UNKNOWN_ROW

@@ -246,7 +246,7 @@ API_KEYS: Final = RowLayout(
             lambda stored: frozenset(map(Scope, stored.split())),
         )
     },
-    without=("reason",),
+    without=("occasion",),
 )
 ADDRESSES: Final = RowLayout(
     Address,

@@ -455,6 +455,7 @@ INSERT INTO audit_end SELECT 1, 0, printf('%064d', 0), NULL, NULL, value FROM se
 ALTER TABLE changes ADD COLUMN author TEXT NOT NULL DEFAULT '';
 ALTER TABLE changes ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE changes ADD COLUMN reason TEXT;
+ALTER TABLE changes ADD COLUMN request_id TEXT;
 DELETE FROM changes;
 INSERT INTO changes (seq, what, key, version, at, author, deleted)
 SELECT value + row_number() OVER (ORDER BY at, key, version), past.* FROM sequence, (

@@ -29,10 +29,10 @@ from odoo_ai_config.domain.errors import CodedError
 
 T = TypeVar("T")
 # What changed: a kind of thing, its key, version, time and author, whether it was deleted, and the
-# reason. The audit trail is made from it.
-ChangeLine: TypeAlias = tuple[str, str, int, int, str, bool, str | None]
+# reason and request id. The audit trail is made from it.
+ChangeLine: TypeAlias = tuple[str, str, int, int, str, bool, str | None, str | None]
 
-_INSERT_CHANGE: Final = "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_CHANGE: Final = "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _CACHE_KIB: Final = 16 * 1024
 # How long a commit shows that there can be another.
 _PROOF_SECONDS: Final = 1.0
@@ -237,7 +237,7 @@ def _write_as_much_as_an_event(transaction: Transaction) -> None:
     # writes.
     text = "x" * _AS_MUCH_AS_AN_EVENT
     transaction.connection.execute(
-        "INSERT INTO changes VALUES (-1, ?, '', 0, 0, '', 0, NULL)", (text,)
+        "INSERT INTO changes VALUES (-1, ?, '', 0, 0, '', 0, NULL, NULL)", (text,)
     )
     transaction.connection.execute("DELETE FROM changes WHERE seq = -1")
 

@@ -267,7 +267,7 @@ class RollBackMapping:
             await self.standings.require_all_mapped(stored, changeset.mappings)
             return changeset, found
 
-        return await commit_decided(self.store, decide, reason=caller.reason)
+        return await commit_decided(self.store, decide, caller.occasion)
 
     async def _channel(
         self,
@@ -314,7 +314,7 @@ class RollBackMapping:
             )
             return changeset, MappingChanges(changes)
 
-        found = await commit_decided(self.store, decide, reason=caller.reason)
+        found = await commit_decided(self.store, decide, caller.occasion)
         return evolve(found, channels=tuple(one.seen_by(caller.tenant) for one in found.channels))
 
     async def _past(self, current: MappingRevision, to: int | datetime) -> ChannelMapping | None:

@@ -348,7 +348,7 @@ class SyncMapping:
             )
             return changeset, outcome
 
-        return await commit_once(self.store, claim, decide, reason=caller.reason)
+        return await commit_once(self.store, claim, decide, caller.occasion)
 
 
 @frozen
@@ -432,4 +432,4 @@ class WriteMapping:
             written = WrittenMapping(after, len(changed), not stored, notices)
             return Changeset() if dry_run else changeset, written
 
-        return await commit_decided(self.store, decide, reason=caller.reason)
+        return await commit_decided(self.store, decide, caller.occasion)

@@ -87,7 +87,7 @@ class SetChatwootAccount:
             )
             return changeset, ChatwootAccount(account, settings, marks)
 
-        result = await commit_decided(self.store, decide, reason=caller.reason)
+        result = await commit_decided(self.store, decide, caller.occasion)
         self.accounts.forget()
         return result
 

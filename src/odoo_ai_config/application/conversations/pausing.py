@@ -67,7 +67,6 @@ class PauseConversation:
         *,
         caller: ApiKey,
         until: datetime | None = None,
-        request_id: str | None = None,
     ) -> Conversation:
         """
         The conversation, paused until *until*, or until somebody ends the pause.
@@ -79,11 +78,9 @@ class PauseConversation:
         """
         pause = paused_until(until, by=caller.id, now=self.clock.now())
         action = AuditAction.CONVERSATION_PAUSED
-        return await self._changed(key, Seen(pause=pause), action, caller, request_id)
+        return await self._changed(key, Seen(pause=pause), action, caller)
 
-    async def end(
-        self, key: ConversationKey, *, caller: ApiKey, request_id: str | None = None
-    ) -> Conversation:
+    async def end(self, key: ConversationKey, *, caller: ApiKey) -> Conversation:
         """
         The conversation, given back to the AI: neither a pause nor a person makes it silent.
 
@@ -94,7 +91,7 @@ class PauseConversation:
             TenantForbiddenError: It is not a conversation of the caller's tenant.
         """
         action = AuditAction.CONVERSATION_RESUMED
-        return await self._changed(key, Seen(resumes=True), action, caller, request_id)
+        return await self._changed(key, Seen(resumes=True), action, caller)
 
     async def _changed(
         self,
@@ -102,7 +99,6 @@ class PauseConversation:
         seen: Seen,
         action: AuditAction,
         caller: ApiKey,
-        request_id: str | None,
     ) -> Conversation:
         caller.require(Scope.MESSAGES_WRITE)
 
@@ -113,12 +109,10 @@ class PauseConversation:
             after = succeeding(known, sighting)
             if (after.pause, after.with_people_since) == (known.pause, known.with_people_since):
                 return Changeset(), known
-            entry = AuditEntry(
-                sighting.at, action, caller.id, known.tenant, f"conversation/{key}", request_id
-            )
+            entry = AuditEntry(sighting.at, action, caller.id, known.tenant, f"conversation/{key}")
             return Changeset(sightings=(sighting,), audit=(entry,)), after
 
-        return await commit_decided(self.store, decide, reason=caller.reason)
+        return await commit_decided(self.store, decide, caller.occasion)
 
 
 @frozen
@@ -153,7 +147,6 @@ class PauseTenant:
         *,
         caller: ApiKey,
         until: datetime | None = None,
-        request_id: str | None = None,
     ) -> PauseState:
         """
         Pause *where* until *until*, or until somebody ends the pause.
@@ -167,18 +160,16 @@ class PauseTenant:
             MappingNotFoundError: No tenant gets the messages of the channel.
         """
         pause = paused_until(until, by=caller.id, now=self.clock.now())
-        return await self._changed(where, pause, caller, request_id)
+        return await self._changed(where, pause, caller)
 
-    async def end(
-        self, where: TenantId | ChannelKey, *, caller: ApiKey, request_id: str | None = None
-    ) -> PauseState:
+    async def end(self, where: TenantId | ChannelKey, *, caller: ApiKey) -> PauseState:
         """
         End the pause of *where*; those of a tenant's channels and conversations stay.
 
         Raises:
             TenantNotFoundError, MappingNotFoundError: As for a pause.
         """
-        return await self._changed(where, None, caller, request_id)
+        return await self._changed(where, None, caller)
 
     async def _owner(self, channel: ChannelKey, caller: ApiKey) -> TenantId:
         message = IncomingMessage(channel.account, channel.inbox)
@@ -193,7 +184,6 @@ class PauseTenant:
         where: TenantId | ChannelKey,
         pause: Pause | None,
         caller: ApiKey,
-        request_id: str | None,
     ) -> PauseState:
         caller.require(Scope.MESSAGES_WRITE)
         channel = where if isinstance(where, ChannelKey) else None
@@ -213,14 +203,9 @@ class PauseTenant:
             document = Document.of(after.body)
             revision = successor(current, key, document, author=caller.id, at=now)
             entry = AuditEntry(
-                now,
-                _ACTIONS[channel is None, pause is None],
-                caller.id,
-                tenant,
-                str(where),
-                request_id,
+                now, _ACTIONS[channel is None, pause is None], caller.id, tenant, str(where)
             )
             revisions = () if revision is None else (revision,)
             return Changeset(revisions=revisions, audit=(entry,)), state
 
-        return await commit_decided(self.store, decide, reason=caller.reason)
+        return await commit_decided(self.store, decide, caller.occasion)

@@ -39,7 +39,6 @@ class DeleteCredential:
         ref: CredentialRef,
         *,
         caller: ApiKey,
-        request_id: str | None = None,
     ) -> Outcome:
         """
         Delete what is sealed under *ref*; a notice tells each place that still names it.
@@ -65,12 +64,7 @@ class DeleteCredential:
             )
             without = (one.path for one in named if one.ref == ref.value)
             entry = AuditEntry(
-                now,
-                AuditAction.CREDENTIAL_DELETED,
-                caller.id,
-                owner.tenant,
-                f"{owner}/{ref}",
-                request_id,
+                now, AuditAction.CREDENTIAL_DELETED, caller.id, owner.tenant, f"{owner}/{ref}"
             )
             outcome = Outcome(
                 WriteKind.DOCUMENT,
@@ -89,4 +83,4 @@ class DeleteCredential:
             )
             return changeset, outcome
 
-        return await commit_decided(self.store, decide, reason=caller.reason)
+        return await commit_decided(self.store, decide, caller.occasion)

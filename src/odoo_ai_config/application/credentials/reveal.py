@@ -33,7 +33,6 @@ class RevealCredential:
         ref: CredentialRef,
         *,
         caller: ApiKey,
-        request_id: str | None = None,
     ) -> SecretText:
         """
         The current value under *ref*.
@@ -53,7 +52,6 @@ class RevealCredential:
             caller.id,
             owner.tenant,
             f"{owner}/{ref}",
-            request_id,
         )
-        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
+        await self.store.commit(Changeset(audit=(entry,), occasion=caller.occasion))
         return secret

@@ -109,7 +109,7 @@ class RotateMasterKey:
     async def _record(self, caller: ApiKey) -> None:
         action, subject = AuditAction.MASTER_KEY_ROTATED, self.vault.current_master_id
         entry = AuditEntry(self.clock.now(), action, caller.id, None, subject)
-        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
+        await self.store.commit(Changeset(audit=(entry,), occasion=caller.occasion))
 
 
 class MasterKeyNeed(Enum):
@@ -153,7 +153,7 @@ class DropMasterKey:
             # Written first: no change to the keys goes unrecorded. It also renews the voucher.
             action = AuditAction.MASTER_KEY_DROPPED
             entry = AuditEntry(self.clock.now(), action, caller.id, None, master_id)
-            await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
+            await self.store.commit(Changeset(audit=(entry,), occasion=caller.occasion))
             await link_pending(self.audit, self.vault)
             _, voucher = await self.audit.end()
             if voucher is None or voucher.master_id == master_id:
@@ -237,7 +237,7 @@ class RotateTenantKey:
         key = self.vault.new_tenant_key(tenant, at=now, succeeding=active)
         action = AuditAction.TENANT_KEY_ROTATED
         entry = AuditEntry(now, action, caller.id, tenant, key.key_id)
-        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
+        await self.store.commit(Changeset(audit=(entry,), occasion=caller.occasion))
         if not await self.secrets.add_key(key, successor_of=active):
             raise TenantKeyChangedError
         return await self._bring_under(key, on_progress)

@@ -196,6 +196,6 @@ class SealStoredSecrets:
         return Changeset(
             revisions=() if revision is None else (revision,),
             audit=(AuditEntry(now, action, caller.id, owner.tenant, subject),),
-            reason=caller.reason,
+            occasion=caller.occasion,
             **sealing.parts,
         )

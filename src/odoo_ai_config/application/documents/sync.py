@@ -174,7 +174,7 @@ class SyncCredentials:
                 changeset = evolve(changeset, erased=erased)
             return changeset, outcome
 
-        return await commit_once(self.store, claim, decide, reason=caller.reason)
+        return await commit_once(self.store, claim, decide, caller.occasion)
 
     def _read(self, text: str) -> tuple[JsonObject, str | None]:
         settings = self.yaml.parse(text)
@@ -270,4 +270,4 @@ class SyncCompanyMetadata:
             )
             return Changeset(revisions=written, **apart.sealing.parts), outcome
 
-        return await commit_once(self.store, claim, decide, reason=caller.reason)
+        return await commit_once(self.store, claim, decide, caller.occasion)

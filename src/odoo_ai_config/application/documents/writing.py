@@ -176,7 +176,7 @@ class DocumentWriter:
             return Changeset(revisions=written, erased=erased, **decision.sealing.parts), outcome
 
         claim = None if request.dry_run else request.claim
-        outcome = await commit_once(self.store, claim, attempt, reason=request.caller.reason)
+        outcome = await commit_once(self.store, claim, attempt, request.caller.occasion)
         return WrittenDocument(outcome, None if outcome.replayed else revision)
 
     async def credentials(

@@ -282,7 +282,6 @@ class ExportPerson:
         caller: ApiKey,
         after: MessageId | None = None,
         limit: int = MOST_AT_ONCE,
-        request_id: str | None = None,
     ) -> PersonPage:
         """
         At most *limit* messages behind *after*, oldest first; each call is audited first.
@@ -300,15 +299,10 @@ class ExportPerson:
         page, more = found[:limit], len(found) > limit
         opened = [await self._opened(message) for message in page]
         numbers = search.places(person, await search.channels.mappings(tenant))
-        entry = AuditEntry(
-            self.clock.now(),
-            AuditAction.PERSON_EXPORTED,
-            caller.id,
-            tenant,
-            _subject(person, await search.digest(person, tenant), len(page)),
-            request_id,
-        )
-        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
+        subject = _subject(person, await search.digest(person, tenant), len(page))
+        action = AuditAction.PERSON_EXPORTED
+        entry = AuditEntry(self.clock.now(), action, caller.id, tenant, subject)
+        await self.store.commit(Changeset(audit=(entry,), occasion=caller.occasion))
         keys = dict.fromkeys(map(_conversation_of, page))
         states = [await self.conversations.find(key) for key in keys if key is not None]
         return PersonPage(
@@ -351,7 +345,6 @@ class ErasePerson:
         caller: ApiKey,
         numbers: bool = False,
         dry_run: bool = False,
-        request_id: str | None = None,
     ) -> Presence:
         """
         Erase, and return what was there; with *dry_run*, only tell it.
@@ -370,10 +363,10 @@ class ErasePerson:
         # First what still follows from an earlier id, so that nothing arrives behind the search.
         for owner in await self.search.ids_of(tenant):
             digest = await self.search.digest(person, owner)
-            while digest and await self._some(person, owner, digest, caller, request_id):
+            while digest and await self._some(person, owner, digest, caller):
                 pass
         if numbers and person.kind is PersonKind.NUMBER:
-            await self._without_numbers(person, tenant, digest, caller, request_id)
+            await self._without_numbers(person, tenant, digest, caller)
             # Behind the commit: the version that it replaced is history then.
             await self.tenants.forget_number(tenant, person.value)
         # What a rename has taken along meanwhile was not found.
@@ -386,7 +379,6 @@ class ErasePerson:
         tenant: TenantId,
         digest: Fingerprint,
         caller: ApiKey,
-        request_id: str | None,
     ) -> int:
         async def decide() -> tuple[Changeset, int]:
             page = await self.search.inbox.of_persons((digest,), limit=MOST_AT_ONCE)
@@ -395,9 +387,7 @@ class ErasePerson:
             now = self.clock.now()
             places = [(body_context(one), answer_context(one)) for one in page]
             subject = _subject(person, digest, len(page))
-            entry = AuditEntry(
-                now, AuditAction.PERSON_ERASED, caller.id, tenant, subject, request_id
-            )
+            entry = AuditEntry(now, AuditAction.PERSON_ERASED, caller.id, tenant, subject)
             changeset = Changeset(
                 messages=tuple(message.erased(at=now) for message in page),
                 erased=tuple(place for pair in places for place in pair),
@@ -406,7 +396,7 @@ class ErasePerson:
             )
             return changeset, len(page)
 
-        return await commit_decided(self.store, decide, reason=caller.reason)
+        return await commit_decided(self.store, decide, caller.occasion)
 
     async def _forgetting(
         self, page: Sequence[InboxMessage], tenant: TenantId, now: datetime
@@ -433,21 +423,18 @@ class ErasePerson:
         tenant: TenantId,
         digest: Fingerprint | None,
         caller: ApiKey,
-        request_id: str | None,
     ) -> None:
         async def decide() -> tuple[Changeset, None]:
             now = self.clock.now()
             mappings = await self.search.channels.mappings(tenant)
             found = {one.mapping.key: one for one, _ in self.search.places(person, mappings)}
             subject = _subject(person, digest, 0, len(found))
-            entry = AuditEntry(
-                now, AuditAction.PERSON_ERASED, caller.id, tenant, subject, request_id
-            )
+            entry = AuditEntry(now, AuditAction.PERSON_ERASED, caller.id, tenant, subject)
             revisions = tuple(_without(person, one, caller.id, now) for one in found.values())
             # Somebody else may have removed them since.
             return Changeset(mappings=revisions, audit=(entry,) if revisions else ()), None
 
-        await commit_decided(self.store, decide, reason=caller.reason)
+        await commit_decided(self.store, decide, caller.occasion)
 
 
 @frozen(eq=False)

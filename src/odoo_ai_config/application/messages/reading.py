@@ -95,9 +95,7 @@ class ReadMessage:
         await self.standings.require_caller_served(caller)
         return await visible(self.inbox, message_id, to=caller)
 
-    async def opened(
-        self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
-    ) -> OpenedMessage:
+    async def opened(self, message_id: MessageId, *, caller: ApiKey) -> OpenedMessage:
         """
         The message with its texts; the read is audited first.
 
@@ -116,7 +114,6 @@ class ReadMessage:
             caller.id,
             tenant_of(message),
             str(message_id),
-            request_id,
         )
-        await self.store.commit(Changeset(audit=(entry,), reason=caller.reason))
+        await self.store.commit(Changeset(audit=(entry,), occasion=caller.occasion))
         return OpenedMessage(message, text, answer)

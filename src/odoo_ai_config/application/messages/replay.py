@@ -68,9 +68,7 @@ class ReplayMessages:
     clock: Clock
     work_signal: WorkSignal
 
-    async def __call__(
-        self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
-    ) -> InboxMessage:
+    async def __call__(self, message_id: MessageId, *, caller: ApiKey) -> InboxMessage:
         """
         The message, queued; or unchanged, if still no mapping claims it.
 
@@ -92,7 +90,7 @@ class ReplayMessages:
             caller.require_tenant(tenant)
             now = self.clock.now()
             audit = AuditEntry(
-                now, AuditAction.MESSAGE_REPLAYED, caller.id, tenant, str(message_id), request_id
+                now, AuditAction.MESSAGE_REPLAYED, caller.id, tenant, str(message_id)
             )
             replayed = message.replayed(destination, at=now)
             if body is None or replayed.holder == message.holder:
@@ -102,7 +100,7 @@ class ReplayMessages:
             moved = message.replayed(destination, at=now, body=fingerprint, persons=persons)
             return Changeset(messages=(moved,), audit=(audit,), **sealing.parts), moved
 
-        message = await commit_decided(self.store, decide, reason=caller.reason)
+        message = await commit_decided(self.store, decide, caller.occasion)
         self.work_signal.ring()
         return message
 
@@ -114,7 +112,6 @@ class ReplayMessages:
         tenant: TenantId | None = None,
         after: MessageId | None = None,
         limit: int = MOST_AT_ONCE,
-        request_id: str | None = None,
     ) -> Sequence[Replay]:
         """
         Replay stuck messages, oldest first.
@@ -133,16 +130,13 @@ class ReplayMessages:
             limit=min(limit, MOST_AT_ONCE),
             oldest_first=True,
         )
-        return await self.each(
-            [message.id for message in found], caller=caller, request_id=request_id
-        )
+        return await self.each([message.id for message in found], caller=caller)
 
     async def each(
         self,
         message_ids: Sequence[MessageId],
         *,
         caller: ApiKey,
-        request_id: str | None = None,
     ) -> Sequence[Replay]:
         """
         Replay several messages; a refusal of one does not stop the others.
@@ -151,15 +145,13 @@ class ReplayMessages:
             StoreUnavailableError: The store is away; some may be queued already.
         """
         return [
-            Replay(message_id, await self._refusal(message_id, caller, request_id))
+            Replay(message_id, await self._refusal(message_id, caller))
             for message_id in message_ids
         ]
 
-    async def _refusal(
-        self, message_id: MessageId, caller: ApiKey, request_id: str | None
-    ) -> str | None:
+    async def _refusal(self, message_id: MessageId, caller: ApiKey) -> str | None:
         try:
-            message = await self(message_id, caller=caller, request_id=request_id)
+            message = await self(message_id, caller=caller)
         except (DomainError, SealBrokenError, MasterKeyMissingError) as error:
             return error.code
         return None if message.is_open else NO_ROUTE
@@ -188,9 +180,7 @@ class DiscardMessage:
     inbox: MessageInbox
     clock: Clock
 
-    async def __call__(
-        self, message_id: MessageId, *, caller: ApiKey, request_id: str | None = None
-    ) -> InboxMessage:
+    async def __call__(self, message_id: MessageId, *, caller: ApiKey) -> InboxMessage:
         """
         The message, discarded; a second time changes nothing.
 
@@ -206,16 +196,11 @@ class DiscardMessage:
             now = self.clock.now()
             discarded = message.discarded(at=now)
             audit = AuditEntry(
-                now,
-                AuditAction.MESSAGE_DISCARDED,
-                caller.id,
-                tenant_of(message),
-                str(message_id),
-                request_id,
+                now, AuditAction.MESSAGE_DISCARDED, caller.id, tenant_of(message), str(message_id)
             )
             return Changeset(messages=(discarded,), audit=(audit,)), discarded
 
-        return await commit_decided(self.store, decide, reason=caller.reason)
+        return await commit_decided(self.store, decide, caller.occasion)
 
 
 _AT_A_TIME: Final = 100

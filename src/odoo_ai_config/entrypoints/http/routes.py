@@ -38,7 +38,6 @@ from odoo_ai_config.entrypoints.http.odoo_events.handlers import ROUTES as ODOO_
 from odoo_ai_config.entrypoints.http.odoo_events.simulation import SIMULATION
 from odoo_ai_config.entrypoints.http.openapi.handlers import DESCRIPTION, VIEWER
 from odoo_ai_config.entrypoints.http.platform.authentication import (
-    KeyedHandler,
     signed,
 )
 from odoo_ai_config.entrypoints.http.platform.bodies import expect_continue
@@ -47,7 +46,12 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     MethodNotAllowedError,
     RouteNotFoundError,
 )
-from odoo_ai_config.entrypoints.http.platform.operations import Access, AnyHandler, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    Access,
+    AnyHandler,
+    Operation,
+    RouteGroup,
+)
 from odoo_ai_config.entrypoints.http.platform.request_trace import NOWHERE
 from odoo_ai_config.entrypoints.http.reconciliation.handlers import ROUTES as RECONCILIATION
 from odoo_ai_config.entrypoints.http.status.handlers import ROUTES as STATUS
@@ -94,7 +98,7 @@ def add_routes(
     *,
     apps: frozenset[App],
     cross_origin: CrossOrigin | None = None,
-    let_in: Callable[[KeyedHandler], Handler],
+    let_in: Callable[..., Handler],
     served: Callable[[str, str, Handler, str | None], Handler],
 ) -> None:
     """
@@ -104,7 +108,8 @@ def add_routes(
         router: The application's router.
         apps: The apps that are served; paths of other apps are refused with their own error.
         cross_origin: The origins whose preflights are answered; None for none.
-        let_in: Wraps a handler that needs a key with the check of the key.
+        let_in: Wraps a handler that needs a key with the check of the key; `keyed`, for the
+            application.
         served: Wraps a handler for aiohttp; takes the path's template, the method, the handler and
             the area of its log lines.
     """
@@ -140,11 +145,11 @@ def _headers(apps: frozenset[App]) -> Mapping[str, frozenset[str]]:
 
 
 def _served(
-    group: RouteGroup, apps: frozenset[App], let_in: Callable[[KeyedHandler], Handler]
+    group: RouteGroup, apps: frozenset[App], let_in: Callable[..., Handler]
 ) -> Iterator[tuple[str, str, Handler]]:
     for operation, handler in group.served:
         if operation.is_served(apps):
-            guarded = _guarded(operation.access, handler, let_in)
+            guarded = _guarded(operation, handler, let_in)
             yield operation.path, operation.method, guarded
             if operation.method == "GET":
                 # aiohttp omits the body.
@@ -153,16 +158,15 @@ def _served(
             yield operation.path, "*", refuse_app
 
 
-def _guarded(
-    access: Access, handler: AnyHandler, let_in: Callable[[KeyedHandler], Handler]
-) -> Handler:
-    match access:
+def _guarded(operation: Operation, handler: AnyHandler, let_in: Callable[..., Handler]) -> Handler:
+    audited = operation.takes_reason
+    match operation.access:
         case Access.OPEN:
             return handler
         case Access.KEYED:
-            return let_in(handler)
+            return let_in(handler, audited=audited)
         case Access.PUSHED:
-            return let_in(signed(handler))
+            return let_in(signed(handler), audited=audited)
 
 
 # The signature is aiohttp's; the answer does not need the request.

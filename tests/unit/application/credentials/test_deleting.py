@@ -52,7 +52,7 @@ async def as_was(hub: MemoryHub, version: int) -> JsonObject:
 async def test_deleted_credential_has_no_value_in_any_version(hub: MemoryHub) -> None:
     await begun(hub)
 
-    outcome = await hub.delete_credential(OWNER, REF, caller=ANYBODY, request_id="r1")
+    outcome = await hub.delete_credential(OWNER, REF, caller=ANYBODY.because(None, "r1"))
 
     assert (outcome.versions, outcome.changed) == ({"credentials": 4}, True)
     assert {str(context.ref) for context, _ in hub.state.secrets} == {"other"}

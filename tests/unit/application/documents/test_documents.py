@@ -294,7 +294,7 @@ async def test_credentials_that_are_not_references_and_values_store_nothing(
 async def test_revealing_is_audited(hub: MemoryHub) -> None:
     await hub.publish_document(write(SECRETS), text='{"credentials": {"ref": "canary"}}')
 
-    await hub.reveal_credential(OWNER, REF, caller=ANYBODY, request_id="r-1")
+    await hub.reveal_credential(OWNER, REF, caller=ANYBODY.because(None, "r-1"))
 
     (entry,) = await acts(hub.ports.audit, tenant=OWNER.tenant)
     assert (entry.action, entry.actor, entry.request_id) == (

@@ -235,7 +235,7 @@ async def test_wait_for_a_work_signal_ends_after_its_timeout() -> None:
 
 async def test_replayed_message_is_asked_about_again() -> None:
     hub, message_id = await dead(ANSWER)
-    message = await hub.replay_messages(message_id, caller=ANYBODY, request_id="r-9")
+    message = await hub.replay_messages(message_id, caller=ANYBODY.because(None, "r-9"))
     assert (message.stage, message.replays, message.attempts) == (Stage.QUEUED, 1, 0)
     await delivered(hub)
     assert (await found(hub, message_id)).stage is Stage.DONE
@@ -382,7 +382,7 @@ async def test_replay_of_many_is_bounded_and_filtered() -> None:
 async def test_discarded_message_is_left_alone() -> None:
     hub, message_id = await dead()
     for _ in range(2):
-        message = await hub.discard_message(message_id, caller=ANYBODY, request_id="r-1")
+        message = await hub.discard_message(message_id, caller=ANYBODY.because(None, "r-1"))
         assert (message.stage, message.reason) == (Stage.DISCARDED, "crew_refused")
     (entry,) = hub.state.audit
     assert (entry.action, entry.tenant) == (AuditAction.MESSAGE_DISCARDED, ACME.tenant)
@@ -412,7 +412,7 @@ async def test_open_message_cannot_be_discarded() -> None:
 async def test_text_is_opened_for_who_may_read_secrets_and_that_is_written_down() -> None:
     hub, _, message_id = await ready()
     await delivered(hub)
-    opened = await hub.read_message.opened(message_id, caller=ANYBODY, request_id="r-1")
+    opened = await hub.read_message.opened(message_id, caller=ANYBODY.because(None, "r-1"))
     assert opened.message == await found(hub, message_id)
     assert opened.text is not None
     assert (opened.text.text, opened.answer) == ("Olá 1", ANSWER)

@@ -112,7 +112,7 @@ async def test_export_has_texts_in_parts(hub: MemoryHub) -> None:
             sightings=(Sighting(ConversationKey(ChatwootId("1"), ChatwootId("301")), Seen(), AT),)
         )
     )
-    first = await hub.export_person(ANA, ACME, caller=ANYBODY, limit=1, request_id="r1")
+    first = await hub.export_person(ANA, ACME, caller=ANYBODY.because(None, "r1"), limit=1)
     rest = await hub.export_person(ANA, ACME, caller=ANYBODY, after=first.next, limit=1)
     texts = [one.text.text for page in (first, rest) for one in page.messages if one.text]
     assert texts == ["c4n4ry 1", "c4n4ry 2"]
@@ -133,7 +133,7 @@ async def test_erased_person_leaves_ids_and_outcomes(hub: MemoryHub) -> None:
     rehearsal = await hub.erase_person(ANA, ACME, caller=ANYBODY, dry_run=True)
     before = dict(hub.state.messages)
 
-    found = await hub.erase_person(ANA, ACME, caller=ANYBODY, request_id="r1")
+    found = await hub.erase_person(ANA, ACME, caller=ANYBODY.because(None, "r1"))
 
     assert found == rehearsal
     assert found.messages == 2

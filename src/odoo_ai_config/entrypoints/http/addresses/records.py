@@ -55,6 +55,7 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import (
     LOG,
     METRICS,
     OPTIONS,
+    REQUEST_ID,
     SERVICES,
 )
 from odoo_ai_config.entrypoints.http.platform.authentication import address_of
@@ -210,7 +211,7 @@ async def _received(
     require_json(request)
     return await receive(
         request,
-        address.caller,
+        address.caller.because(None, request[REQUEST_ID]),
         raw_body(),
         lambda body: (event, feed.event_in(body)),
         _read,
@@ -227,7 +228,7 @@ async def take_in_record(request: Replayed) -> Settled:
         feed = address.feed
         event = feed.kind.event
         body = await read_json(request, request.raw, feed.event_in)
-        caller = address.caller
+        caller = address.caller.because(None, request.request_id)
         await outcome_of(request, event, body, request.raw, caller, _read, _taken_in)
 
     proof = request.app[SERVICES].open_address(request.match_info["token"])

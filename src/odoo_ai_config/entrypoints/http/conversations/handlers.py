@@ -39,7 +39,7 @@ from odoo_ai_config.entrypoints.http.conversations.schemas import (
     PausePlace,
     SilenceRule,
 )
-from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
 from odoo_ai_config.entrypoints.http.platform.fields import read, shape_of
@@ -173,7 +173,7 @@ async def pause_conversation(request: web.Request, caller: ApiKey) -> web.Respon
     """
     key, until = _conversation_of(request), await _asked(request, caller)
     pause = request.app[SERVICES].pause_conversation
-    after = await pause(key, caller=caller, until=until, request_id=request[REQUEST_ID])
+    after = await pause(key, caller=caller, until=until)
     return shown(conversation_shown(after), NO_STORE)
 
 
@@ -187,7 +187,7 @@ async def resume_conversation(request: web.Request, caller: ApiKey) -> web.Respo
     """
     end = request.app[SERVICES].pause_conversation.end
     key = _conversation_of(request)
-    after = await end(key, caller=caller, request_id=request[REQUEST_ID])
+    after = await end(key, caller=caller)
     return shown(conversation_shown(after), NO_STORE)
 
 
@@ -229,7 +229,7 @@ async def _paused(
     request: web.Request, caller: ApiKey, where: TenantId | ChannelKey
 ) -> web.Response:
     until, pause = await _asked(request, caller), request.app[SERVICES].pause_tenant
-    after = await pause(where, caller=caller, until=until, request_id=request[REQUEST_ID])
+    after = await pause(where, caller=caller, until=until)
     return shown(place_shown(after), NO_STORE)
 
 
@@ -237,7 +237,7 @@ async def _resumed(
     request: web.Request, caller: ApiKey, where: TenantId | ChannelKey
 ) -> web.Response:
     end = request.app[SERVICES].pause_tenant.end
-    after = await end(where, caller=caller, request_id=request[REQUEST_ID])
+    after = await end(where, caller=caller)
     return shown(place_shown(after), NO_STORE)
 
 

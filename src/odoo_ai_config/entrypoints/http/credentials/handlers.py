@@ -15,7 +15,7 @@ from odoo_ai_config.domain.errors import CredentialNotFoundError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, CredentialRef, TenantArea
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.credentials.schemas import Credential, DeletedCredential
-from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.notices import shown_notices
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
@@ -48,9 +48,7 @@ async def read_credential(request: web.Request, caller: ApiKey) -> web.Response:
     Every read is audited. Caches must not store the answer.
     """
     owner, ref = _place_of(request)
-    secret = await request.app[SERVICES].reveal_credential(
-        owner, ref, caller=caller, request_id=request[REQUEST_ID]
-    )
+    secret = await request.app[SERVICES].reveal_credential(owner, ref, caller=caller)
     credential = Credential(
         tenant_id=str(owner.tenant), domain=str(owner.domain), ref=str(ref), value=secret.reveal()
     )
@@ -74,9 +72,7 @@ async def delete_credential(request: web.Request, caller: ApiKey) -> web.Respons
     its place, and a rollback to one of them does not bring a value back.
     """
     owner, ref = _place_of(request)
-    outcome = await request.app[SERVICES].delete_credential(
-        owner, ref, caller=caller, request_id=request[REQUEST_ID]
-    )
+    outcome = await request.app[SERVICES].delete_credential(owner, ref, caller=caller)
     deleted = DeletedCredential(
         tenant_id=str(owner.tenant),
         domain=str(owner.domain),

@@ -153,7 +153,7 @@ async def read_message(request: web.Request, caller: ApiKey) -> web.Response:
     language = language_of(request)
     if not is_asked(request, _OPEN.name):
         return shown(summary_of(await read(message_id, caller=caller), language), NO_STORE)
-    opened = await read.opened(message_id, caller=caller, request_id=request[REQUEST_ID])
+    opened = await read.opened(message_id, caller=caller)
     return shown(state_of(opened, language), NO_STORE)
 
 
@@ -180,7 +180,6 @@ async def replay_messages(request: web.Request, caller: ApiKey) -> web.Response:
         tenant=_TENANT.of(request),
         after=_AFTER.of(request),
         limit=size,
-        request_id=request[REQUEST_ID],
     )
     replayed = sum(replay.refusal is None for replay in replays)
     left = len(replays) - replayed
@@ -214,9 +213,7 @@ async def replay_message(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Replay one message.
     """
-    message = await request.app[SERVICES].replay_messages(
-        message_of(request), caller=caller, request_id=request[REQUEST_ID]
-    )
+    message = await request.app[SERVICES].replay_messages(message_of(request), caller=caller)
     tell_of("message_replayed", message, request)
     return shown(receipt_of(message), NO_STORE)
 
@@ -234,9 +231,7 @@ async def discard_message(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Discard a stuck message.
     """
-    message = await request.app[SERVICES].discard_message(
-        message_of(request), caller=caller, request_id=request[REQUEST_ID]
-    )
+    message = await request.app[SERVICES].discard_message(message_of(request), caller=caller)
     tell_of("message_discarded", message, request)
     return shown(receipt_of(message), NO_STORE)
 

@@ -27,7 +27,7 @@ from odoo_ai_config.entrypoints.http.conversations.handlers import conversation_
 from odoo_ai_config.entrypoints.http.conversations.schemas import Conversation, ConversationText
 from odoo_ai_config.entrypoints.http.messages.handlers import state_of
 from odoo_ai_config.entrypoints.http.messages.schemas import MessageState
-from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -230,7 +230,6 @@ async def export_person(request: web.Request, caller: ApiKey) -> web.Response:
         _tenant_of(asked, caller),
         caller=caller,
         after=None if asked.after is None else MessageId(asked.after),
-        request_id=request[REQUEST_ID],
     )
     complete = await services.find_person.search.complete()
     told = export_shown(page, language_of(request), complete=complete)
@@ -253,7 +252,6 @@ async def erase_person(request: web.Request, caller: ApiKey) -> web.Response:
         caller=caller,
         numbers=asked.special_numbers,
         dry_run=asked.dry_run,
-        request_id=request[REQUEST_ID],
     )
     told = PersonErasure(
         erased=presence_shown(found),

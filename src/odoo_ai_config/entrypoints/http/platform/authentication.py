@@ -21,7 +21,7 @@ from odoo_ai_config.domain.errors import (
     InvalidValueError,
 )
 from odoo_ai_config.domain.json_types import Json
-from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, REQUEST_ID, SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import (
     json_object,
     read_body,
@@ -47,11 +47,12 @@ KeyedHandler: TypeAlias = Callable[[web.Request, ApiKey], Awaitable[web.StreamRe
 PushHandler: TypeAlias = Callable[[web.Request, ApiKey, bytes], Awaitable[web.StreamResponse]]
 
 
-def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
+def keyed(handler: KeyedHandler, *, app: web.Application, audited: bool = True) -> Handler:
     """
     A handler for *app* that calls *handler* with the caller's key.
 
-    The use cases decide what the key permits.
+    The use cases decide what the key permits. The audit trail may have what *handler* does if it
+    is *audited*.
     """
     limits, authenticate = app[LIMITS], app[SERVICES].authenticate
     failures, uses = limits.failures, app[SERVICES].note_key_uses
@@ -77,16 +78,16 @@ def keyed(handler: KeyedHandler, *, app: web.Application) -> Handler:
         if wait:
             raise RateLimitedError(wait)
         uses.seen(caller)
-        if REASON in request.headers:
-            caller = _because(caller, request.headers[REASON])
+        if audited or REASON in request.headers:
+            caller = _on_occasion(caller, request)
         return await handler(request, caller)
 
     return let_in
 
 
-def _because(caller: ApiKey, reason: str) -> ApiKey:
+def _on_occasion(caller: ApiKey, request: web.Request) -> ApiKey:
     try:
-        return caller.because(reason)
+        return caller.because(request.headers.get(REASON), request[REQUEST_ID])
     except InvalidValueError as error:
         raise InvalidFieldsError([FieldError(str(REASON), error.rule)]) from None
 

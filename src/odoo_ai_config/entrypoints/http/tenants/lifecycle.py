@@ -30,7 +30,7 @@ from odoo_ai_config.domain.tenants import (
     standing_of,
 )
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.platform.app_keys import REQUEST_ID, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
@@ -120,8 +120,8 @@ async def suspend_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     What Odoo sends is stored as before, so that nothing is lost.
     """
     tenant, suspend = tenant_of(request), request.app[SERVICES].suspend_tenant
-    reason, id_ = _REASON.of(request), request[REQUEST_ID]
-    return _standing(tenant, await suspend(tenant, caller=caller, reason=reason, request_id=id_))
+    reason = _REASON.of(request)
+    return _standing(tenant, await suspend(tenant, caller=caller, reason=reason))
 
 
 @Operation(
@@ -139,8 +139,8 @@ async def end_suspension(request: web.Request, caller: ApiKey) -> web.Response:
     End the suspension of a tenant.
     """
     tenant, end = tenant_of(request), request.app[SERVICES].suspend_tenant.end
-    reason, id_ = _REASON.of(request), request[REQUEST_ID]
-    return _standing(tenant, await end(tenant, caller=caller, reason=reason, request_id=id_))
+    reason = _REASON.of(request)
+    return _standing(tenant, await end(tenant, caller=caller, reason=reason))
 
 
 @Operation(
@@ -170,7 +170,6 @@ async def erase_tenant(request: web.Request, caller: ApiKey) -> web.Response:
         confirmation=_CONFIRM.of(request),
         reason=_REASON.of(request),
         large=is_asked(request, _LARGE.name),
-        request_id=request[REQUEST_ID],
     )
     return _erasure(tenant, state, state.contents)
 
@@ -190,8 +189,8 @@ async def reopen_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     Let an erased tenant begin anew: what Odoo sends of it is stored again, under a new data key.
     """
     tenant, reopen = tenant_of(request), request.app[SERVICES].reopen_tenant
-    reason, id_ = _REASON.of(request), request[REQUEST_ID]
-    return _standing(tenant, await reopen(tenant, caller=caller, reason=reason, request_id=id_))
+    reason = _REASON.of(request)
+    return _standing(tenant, await reopen(tenant, caller=caller, reason=reason))
 
 
 @Operation(
@@ -266,7 +265,6 @@ async def move_area(request: web.Request, caller: ApiKey) -> web.Response:
         caller=caller,
         reason=_REASON.of(request),
         dry_run=is_asked(request, _DRY_RUN.name),
-        request_id=request[REQUEST_ID],
     )
     return shown(move_shown(plan, dry_run=is_asked(request, _DRY_RUN.name)), NO_STORE)
 
@@ -300,8 +298,8 @@ async def rename_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     if is_asked(request, _DRY_RUN.name):
         contents = await rename.planned(tenant, to, caller=caller)
         return shown(rename_shown(tenant, to, contents, None), NO_STORE)
-    reason, id_ = _REASON.of(request), request[REQUEST_ID]
-    state = await rename(tenant, to, caller=caller, reason=reason, request_id=id_)
+    reason = _REASON.of(request)
+    state = await rename(tenant, to, caller=caller, reason=reason)
     return shown(rename_shown(tenant, to, state.contents, state), NO_STORE)
 
 

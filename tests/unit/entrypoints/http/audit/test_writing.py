@@ -1,5 +1,5 @@
 """
-Whatever changes something over HTTP leaves an entry with its author and reason.
+Whatever changes something over HTTP leaves an entry with its author, reason and request.
 
 The operations are those of the description, so a new one cannot be forgotten.
 """
@@ -102,7 +102,7 @@ async def done(web: WebHub, identity: str, **parts: str) -> ClientResponse:
     body = case.body or _example(_content(identity))
     target = re.sub(r"{(\w+)}", lambda found: {**PARTS, **parts}[found[1]], path)
     sent = {} if body is None else {"json": body}
-    headers = {"X-Reason": WHY}
+    headers = {"X-Reason": WHY, "X-Request-ID": identity}
     if "application/merge-patch+json" in _content(identity, whole=True):
         headers["Content-Type"] = "application/merge-patch+json"
     return await web.ask(method, target + case.query, headers=headers, **sent)
@@ -155,6 +155,7 @@ async def test_whatever_writes_says_why(web: WebHub, identity: str) -> None:
     new = await said(web)
     assert len(new) > already
     assert new[0].actor == web.key.split("_")[1]
+    assert identity in {entry.request_id for entry in new[: len(new) - already]}
 
 
 def test_whatever_needs_a_key_and_writes_takes_a_reason() -> None:
