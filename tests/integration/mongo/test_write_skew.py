@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from attrs import evolve
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo import pruning, transaction
+from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.application.errors import TenantKeyChangedError
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
 from odoo_ai_config.domain.changes import Changeset
@@ -17,6 +19,7 @@ from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage, body_context
+from odoo_ai_config.domain.tenants import Standing, TenantErasedError, TenantState
 from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import (
     AT,
@@ -362,3 +365,28 @@ async def test_document_that_appears_beside_a_move_is_not_overlooked(
     )
     assert outcome[0] is None
     assert isinstance(outcome[1], RevisionConflictError)
+
+
+async def test_writer_that_never_pauses_does_not_keep_a_tenant_open(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stores.config.commit(Changeset(revisions=(revision(),)))
+    begun = TenantState(revision().key.tenant, 1, Standing.ERASING, AT, "operator")
+    gathered, writes = MongoDatabase.gathered, list[asyncio.Task[None]]()
+    is_writer = ContextVar("is_writer", default=False)
+
+    async def write(version: int) -> None:
+        is_writer.set(True)
+        await stores.config.commit(Changeset(revisions=(revision(version=version),)))
+
+    async def beside_a_write(database: MongoDatabase, places: Any, session: Any = None) -> Any:
+        if not is_writer.get():
+            writes.append(asyncio.create_task(write(len(writes) + 2)))
+            # One that collides waits for the closing.
+            await asyncio.wait(writes, timeout=0.5)
+        return await gathered(database, places, session)
+
+    monkeypatch.setattr(MongoDatabase, "gathered", beside_a_write)
+    await stores.config.commit(Changeset(tenant_states=(begun,)))
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [TenantErasedError]

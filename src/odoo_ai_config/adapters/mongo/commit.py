@@ -36,7 +36,12 @@ from odoo_ai_config.adapters.mongo.conversations import (
 from odoo_ai_config.adapters.mongo.database import MongoDatabase, Record, Session
 from odoo_ai_config.adapters.mongo.driver_errors import is_passing
 from odoo_ai_config.adapters.mongo.records import mapping_record, replaced_record, secrets_at
-from odoo_ai_config.adapters.mongo.tenant_store import require_version, write_state
+from odoo_ai_config.adapters.mongo.tenant_store import (
+    close_uses,
+    closes,
+    require_version,
+    write_state,
+)
 from odoo_ai_config.adapters.mongo.transaction import (
     BulkWrite,
     Write,
@@ -139,6 +144,8 @@ async def _commit_read(
     ahead = await database.clock.ahead() if changeset.messages else timedelta(0)
 
     async def write_all(session: Session) -> None:
+        for state in filter(closes, changeset.tenant_states):
+            await close_uses(database, state.tenant.value, session)
         stored = await database.gathered(_places(database, changeset, by_conversation), session)
         used = _key_use(database, changeset, stored.get("key", ()))
         found = [*used, _open_uses(database, changeset, used, ClosedError)]

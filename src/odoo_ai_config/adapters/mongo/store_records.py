@@ -47,7 +47,12 @@ from odoo_ai_config.adapters.mongo.records import (
     to_instant,
     to_record,
 )
-from odoo_ai_config.adapters.mongo.tenant_store import close, close_keys, open_keys
+from odoo_ai_config.adapters.mongo.tenant_store import (
+    close,
+    close_keys,
+    close_uses,
+    open_keys,
+)
 from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.ports import store_records as neutral
 from odoo_ai_config.application.ports.store_records import (
@@ -319,7 +324,9 @@ async def _settle_keys(database: MongoDatabase, states: Sequence[Any], session: 
         state = found.get(name)
         if state is None or not state.is_closed:
             await open_keys(database, name, session)
-        elif state.standing is Standing.RENAMING and not state.data_keys:
+            continue
+        await close_uses(database, name, session)
+        if state.standing is Standing.RENAMING and not state.data_keys:
             await close(database, name, session)
         else:
             await close_keys(database, name, session)

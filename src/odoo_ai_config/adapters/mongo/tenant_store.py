@@ -278,9 +278,16 @@ async def require_version(
         raise RevisionConflictError
 
 
+def closes(state: TenantState) -> bool:
+    """
+    Whether the commit of *state* closes its tenant: `close_uses` comes first in its transaction.
+    """
+    return state.destroys_keys or state.standing is Standing.RENAMING
+
+
 async def write_state(database: MongoDatabase, state: TenantState, session: Session) -> None:
     """
-    Write *state*, and close or open its tenant for other commits.
+    Write *state*, and close or open its tenant for other commits; `close_uses` is done already.
 
     Raises:
         RevisionConflictError: It does not succeed the stored one.
@@ -320,11 +327,19 @@ async def close_keys(database: MongoDatabase, id_: str, session: Session | None 
 
 async def close(database: MongoDatabase, id_: str, session: Session | None = None) -> None:
     """
-    Keep others from writing anything new of a tenant, and from making its first data key.
+    Keep others from making the first data key of a tenant.
     """
     # A record without keys stays, so that no commit brings a first one.
     closed: Record = {"$set": {"closed": True}, "$setOnInsert": {"keys": []}}
     await database["tenant_keys"].update_one({"_id": id_}, closed, upsert=True, session=session)
+
+
+async def close_uses(database: MongoDatabase, id_: str, session: Session | None = None) -> None:
+    """
+    Keep others from writing anything new of a tenant.
+
+    A writer that never pauses collides with a transaction each time that does this late.
+    """
     uses = database.key_uses.closing(id_)
     await database["key_uses"].bulk_write(uses, session=session)
 
