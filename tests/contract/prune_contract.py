@@ -5,6 +5,7 @@ What pruning removes, and what it keeps: every test has live neighbours.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from attrs import evolve
 from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, RETENTION, TenantId
 from odoo_ai_config.domain.json_types import Json
 from tests.contract.samples import (
@@ -44,6 +46,27 @@ NOW = AT + timedelta(hours=1)
 async def write(stores: Stores, *changes: Changeset) -> None:
     for changeset in changes:
         await stores.config.commit(changeset)
+
+
+async def require_others_pruned(stores: Stores, damage: Callable[[str], Awaitable[None]]) -> None:
+    """
+    What nothing keeps goes, but for one tenant whose documents cannot be read after *damage*.
+    """
+    numbers, left = (1, 2, 3), {}
+    for tenant in ("a", "b", "c"):
+        for number in numbers:
+            document = credentials(number, tenant=tenant, odoo=number)
+            sealed = secret(tenant, number=number)
+            await write(stores, Changeset(revisions=(document,), secrets=(sealed,)))
+    await damage("b")
+    with pytest.raises((ValueError, InvalidValueError)) as caught:
+        await pruned(stores, KEEP_ONE, now=NOW)
+    assert caught.value.__notes__ == ["Credentials of b/default."]
+    for tenant in ("a", "b", "c"):
+        values = [secret(tenant, number=number) for number in numbers]
+        found = [await stores.secrets.sealed(one.context, one.fingerprint) for one in values]
+        left[tenant] = [number for number, one in zip(numbers, found, strict=True) if one]
+    assert left == {"a": [3], "b": [1, 2, 3], "c": [3]}
 
 
 class PruneContract(StoreContract):

@@ -36,6 +36,7 @@ from odoo_ai_config.application.errors import (
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.errors import RevisionConflictError
 from tests.contract.mongo_stores import stores_over
+from tests.contract.prune_contract import require_others_pruned
 from tests.contract.samples import (
     AT,
     DAY,
@@ -368,3 +369,14 @@ async def test_who_has_no_patience_left_gets_none_for_a_shorter_pause(
     monkeypatch.setattr(transaction._random, "uniform", lambda *_: next(pauses))
     patience = transaction._Patience(asyncio.Event())
     assert [await patience.lasts(), await patience.lasts()] == [False, False]
+
+
+@pytest.mark.parametrize("body", ["{", "{]}"])
+async def test_values_of_others_go_although_a_document_cannot_be_read(
+    database: MongoDatabase, body: str
+) -> None:
+    async def damage(tenant: str) -> None:
+        for collection in ("documents", "revisions"):
+            await database[collection].update_many({"tenant": tenant}, {"$set": {"text": body}})
+
+    await require_others_pruned(stores_over(database), damage)

@@ -8,7 +8,7 @@ import pytest
 from odoo_ai_config.adapters.sqlite import pruning
 from odoo_ai_config.adapters.sqlite.database import SqliteDatabase
 from odoo_ai_config.domain.changes import Changeset
-from tests.contract.prune_contract import KEEP_ONE, NOW, write
+from tests.contract.prune_contract import KEEP_ONE, NOW, require_others_pruned, write
 from tests.contract.samples import credentials, secret
 from tests.contract.stores import Stores
 
@@ -40,3 +40,19 @@ async def test_value_that_is_named_again_after_it_was_found_is_left_alone(
     assert len(came_between) == 1
     stored = secret("t", number=1)
     assert await stores.secrets.sealed(stored.context, stored.fingerprint) == stored
+
+
+@pytest.mark.parametrize("body", ["{", "{]}"])
+async def test_values_of_others_go_although_a_document_cannot_be_read(
+    database: SqliteDatabase, stores: Stores, body: str
+) -> None:
+    async def damage(tenant: str) -> None:
+        statement = (
+            "UPDATE revisions SET body = ? WHERE document IN "
+            "(SELECT id FROM documents WHERE tenant = ?)"
+        )
+        await database.write(
+            lambda transaction: transaction.connection.execute(statement, (body, tenant)).rowcount
+        )
+
+    await require_others_pruned(stores, damage)

@@ -421,6 +421,23 @@ async def test_removal_that_fails_keeps_none_of_the_others(
         await hub.erase_tenant.go_on()
 
 
+async def test_rename_whose_heir_leaves_meanwhile_is_no_failure(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, _ = world
+    begun = TenantState(TenantId("old"), 1, Standing.RENAMING, AT, "a", successor=OTHER.tenant)
+    await hub.ports.store.commit(Changeset(tenant_states=(begun,)))
+
+    async def overtaken(_self: MemoryTenantStore, tenant: TenantId) -> bool:
+        raise TenantErasedError(tenant)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryTenantStore, "remove_some", overtaken)
+        assert await hub.rename_tenant.go_on() == []
+    (done,) = await hub.rename_tenant.go_on()
+    assert done.standing is Standing.RENAMED
+
+
 async def test_erasure_of_a_tenant_that_was_reopened_meanwhile_is_given_up(world: World) -> None:
     hub, _ = world
     with pytest.raises(ContentionError):

@@ -214,9 +214,10 @@ class MongoConfigStore(ConfigStore):
             return PruneReport(
                 revisions=await prune_revisions(database, policies, now),
                 idempotency_records=await prune_idempotency_records(database, now),
-                secrets=await prune_secrets(database, policies, now),
                 tombstones=await prune_tombstones(database, policy, now),
                 mapping_revisions=await prune_mappings(database, policies, now),
+                # Last, because it alone reads documents, and one may be unreadable.
+                secrets=await prune_secrets(database, policies, now),
             )
 
         return await alone(database, "pruning of documents", remove, PruneReport())

@@ -5,6 +5,7 @@ What retention removes, in steps short enough not to delay writers.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -19,10 +20,13 @@ from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.documents.credentials import fingerprints_in, kept_values
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import OPEN, STUCK, Stage
 
 _BATCH: Final = 250
+# What a document raises that is damaged.
+_UNREADABLE: Final = (ValueError, InvalidValueError)
 _FINISHED: Final = [stage.value for stage in Stage if stage not in OPEN | STUCK]
 
 
@@ -111,6 +115,7 @@ async def prune_secrets(database: MongoDatabase, policies: Policies, now: dateti
     Remove the sealed values that their credentials document does not keep.
     """
     removed = 0
+    failure: Exception | None = None
     fields = ["tenant", "domain", "ref", "fingerprint"]
     async for batch in batches(database, "secrets", {}, fields):
         by_owner: dict[TenantArea, list[Record]] = {}
@@ -121,13 +126,22 @@ async def prune_secrets(database: MongoDatabase, policies: Policies, now: dateti
         )
         # The newest revision names nearly every value, which saves reading the history.
         async for record in newest:
-            revision = from_record(record, Revision)
-            named = fingerprints_in(revision.document).items()
-            if not _unnamed(by_owner[revision.key.owner], named):
-                del by_owner[revision.key.owner]
+            # The removal says why it cannot be read.
+            with suppress(*_UNREADABLE):
+                revision = from_record(record, Revision)
+                named = fingerprints_in(revision.document).items()
+                if not _unnamed(by_owner[revision.key.owner], named):
+                    del by_owner[revision.key.owner]
         for owner in by_owner:
             deleted_after = now - policies.of(owner.tenant.value).credentials
-            removed += await _prune_secrets_of(database, owner, deleted_after)
+            try:
+                removed += await _prune_secrets_of(database, owner, deleted_after)
+            except _UNREADABLE as error:
+                error.add_note(f"Credentials of {owner.tenant}/{owner.domain}.")
+                failure = error
+    if failure is not None:
+        # When those of all others are removed.
+        raise failure
     return removed
 
 

@@ -31,9 +31,12 @@ from odoo_ai_config.application.ports.config_store import PruneReport
 from odoo_ai_config.domain.collections import CollectionKey, CollectionName
 from odoo_ai_config.domain.documents.credentials import fingerprints_in, kept_values
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import CREDENTIALS, TenantId
 
 _STEP: Final = 500
+# What a document raises that is damaged.
+_UNREADABLE: Final = (ValueError, InvalidValueError)
 # A process that missed more reads everything anew instead.
 LOG_LINES_KEPT: Final = 100_000
 
@@ -165,10 +168,11 @@ async def prune(
         idempotency_records=await _prune_idempotency_records(database, now),
         revisions=await _prune_revisions(database, _REVISIONS, policy, own, now),
         mapping_revisions=await _prune_revisions(database, _MAPPINGS, policy, own, now),
+        tombstones=await _prune_tombstones(database, policy, now),
+        # Last, because it alone reads documents, and one may be unreadable.
         secrets=await _prune_secrets(
             database, lambda tenant: now - own.get(tenant, policy).credentials
         ),
-        tombstones=await _prune_tombstones(database, policy, now),
     )
 
 
@@ -215,18 +219,34 @@ async def _prune_secrets(
 ) -> int:
     removed = 0
     owner: Row = ("", "")
+    failure: Exception | None = None
     while owners := await database.select(_OWNERS, (*owner, _STEP), tuple):
         times = [(one, deleted_after(TenantId(one[0]))) for one in owners]
         for owner, after in await database.read(partial(_with_orphans, times)):
-            removed += await database.write(partial(_remove_orphans, owner, after))
+            try:
+                removed += await database.write(partial(_remove_orphans, owner, after))
+            except _UNREADABLE as error:
+                error.add_note(f"Credentials of {'/'.join(owner)}.")
+                failure = error
         owner = owners[-1]
+    if failure is not None:
+        # When those of all others are removed.
+        raise failure
     return removed
 
 
 def _with_orphans(
     owners: list[tuple[Row, datetime]], connection: sqlite3.Connection
 ) -> list[tuple[Row, datetime]]:
-    return [(owner, after) for owner, after in owners if _orphans(owner, after, connection)]
+    return [one for one in owners if _may_have_orphans(*one, connection)]
+
+
+def _may_have_orphans(owner: Row, deleted_after: datetime, connection: sqlite3.Connection) -> bool:
+    try:
+        return bool(_orphans(owner, deleted_after, connection))
+    except _UNREADABLE:
+        # Its removal says so.
+        return True
 
 
 def _remove_orphans(owner: Row, deleted_after: datetime, transaction: Transaction) -> int:
