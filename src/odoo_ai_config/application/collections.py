@@ -146,12 +146,7 @@ class ReadCollection:
         return CollectionReading(page.head, page.position_after(position), page)
 
     async def item(
-        self,
-        key: CollectionKey,
-        id_: str,
-        *,
-        caller: ApiKey,
-        domain: BusinessArea | None = None,
+        self, key: CollectionKey, id_: str, *, caller: ApiKey, domain: BusinessArea | None = None
     ) -> Item:
         """
         The item that the source calls *id_*.

@@ -182,12 +182,7 @@ class RotateApiKey:
     clock: Clock
 
     async def __call__(
-        self,
-        key_id: str,
-        *,
-        caller: ApiKey,
-        overlap: timedelta,
-        lifetime: timedelta | None = None,
+        self, key_id: str, *, caller: ApiKey, overlap: timedelta, lifetime: timedelta | None = None
     ) -> tuple[ApiKey, SecretText]:
         """
         The successor, with the rights of the old key, and its text.

@@ -101,12 +101,7 @@ class RenameTenant:
         return await commit_decided(self.store, decide)
 
     async def __call__(
-        self,
-        old: TenantId,
-        new: TenantId,
-        *,
-        caller: ApiKey,
-        reason: str | None = None,
+        self, old: TenantId, new: TenantId, *, caller: ApiKey, reason: str | None = None
     ) -> TenantState:
         """
         The state of *old*; renaming it to *new* again goes on with what is still to do.

@@ -191,11 +191,7 @@ class SuspendTenant:
     clock: Clock
 
     async def __call__(
-        self,
-        tenant: TenantId,
-        *,
-        caller: ApiKey,
-        reason: str | None = None,
+        self, tenant: TenantId, *, caller: ApiKey, reason: str | None = None
     ) -> TenantState | None:
         """
         The state of the tenant, suspended; suspending it again changes nothing.
@@ -209,15 +205,10 @@ class SuspendTenant:
             # An erased one has none, either.
             suspended(await self.tenants.current(tenant), wish)
             raise TenantNotFoundError
-        action = AuditAction.TENANT_SUSPENDED
-        return await _moved(self.store, self.tenants, wish, suspended, action)
+        return await _moved(self, wish, suspended, AuditAction.TENANT_SUSPENDED)
 
     async def end(
-        self,
-        tenant: TenantId,
-        *,
-        caller: ApiKey,
-        reason: str | None = None,
+        self, tenant: TenantId, *, caller: ApiKey, reason: str | None = None
     ) -> TenantState | None:
         """
         The state of the tenant, active again; None if it was always active.
@@ -226,8 +217,7 @@ class SuspendTenant:
             TenantErasedError: It is erased.
         """
         wish = Wish.of(tenant, caller, self.clock.now(), reason)
-        action = AuditAction.SUSPENSION_ENDED
-        return await _moved(self.store, self.tenants, wish, resumed, action)
+        return await _moved(self, wish, resumed, AuditAction.SUSPENSION_ENDED)
 
 
 @frozen(eq=False)
@@ -472,11 +462,7 @@ class ReopenTenant:
     clock: Clock
 
     async def __call__(
-        self,
-        tenant: TenantId,
-        *,
-        caller: ApiKey,
-        reason: str | None = None,
+        self, tenant: TenantId, *, caller: ApiKey, reason: str | None = None
     ) -> TenantState | None:
         """
         The state of the tenant, active again; None if it was always active.
@@ -485,26 +471,24 @@ class ReopenTenant:
             TenantErasedError: Its erasure is not finished.
         """
         wish = Wish.of(tenant, caller, self.clock.now(), reason)
-        action = AuditAction.TENANT_REOPENED
-        return await _moved(self.store, self.tenants, wish, reopened, action)
+        return await _moved(self, wish, reopened, AuditAction.TENANT_REOPENED)
 
 
 async def _moved(
-    store: ConfigStore,
-    tenants: TenantStore,
+    stores: SuspendTenant | ReopenTenant,
     wish: Wish,
     move: Callable[[TenantState | None, Wish], TenantState | None],
     action: AuditAction,
 ) -> TenantState | None:
     async def decide() -> tuple[Changeset, TenantState | None]:
-        current = await tenants.current(wish.tenant)
+        current = await stores.tenants.current(wish.tenant)
         state = move(current, wish)
         if state is None:
             return Changeset(), current
         entry = _entry(wish, action)
         return Changeset(tenant_states=(state,), audit=(entry,)), state
 
-    return await commit_decided(store, decide, wish.occasion)
+    return await commit_decided(stores.store, decide, wish.occasion)
 
 
 def _entry(wish: Wish, action: AuditAction) -> AuditEntry:

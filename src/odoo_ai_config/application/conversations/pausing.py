@@ -62,11 +62,7 @@ class PauseConversation:
     clock: Clock
 
     async def __call__(
-        self,
-        key: ConversationKey,
-        *,
-        caller: ApiKey,
-        until: datetime | None = None,
+        self, key: ConversationKey, *, caller: ApiKey, until: datetime | None = None
     ) -> Conversation:
         """
         The conversation, paused until *until*, or until somebody ends the pause.
@@ -94,11 +90,7 @@ class PauseConversation:
         return await self._changed(key, Seen(resumes=True), action, caller)
 
     async def _changed(
-        self,
-        key: ConversationKey,
-        seen: Seen,
-        action: AuditAction,
-        caller: ApiKey,
+        self, key: ConversationKey, seen: Seen, action: AuditAction, caller: ApiKey
     ) -> Conversation:
         caller.require(Scope.MESSAGES_WRITE)
 
@@ -142,11 +134,7 @@ class PauseTenant:
     clock: Clock
 
     async def __call__(
-        self,
-        where: TenantId | ChannelKey,
-        *,
-        caller: ApiKey,
-        until: datetime | None = None,
+        self, where: TenantId | ChannelKey, *, caller: ApiKey, until: datetime | None = None
     ) -> PauseState:
         """
         Pause *where* until *until*, or until somebody ends the pause.
@@ -180,10 +168,7 @@ class PauseTenant:
         return route.owner.tenant
 
     async def _changed(
-        self,
-        where: TenantId | ChannelKey,
-        pause: Pause | None,
-        caller: ApiKey,
+        self, where: TenantId | ChannelKey, pause: Pause | None, caller: ApiKey
     ) -> PauseState:
         caller.require(Scope.MESSAGES_WRITE)
         channel = where if isinstance(where, ChannelKey) else None

@@ -33,13 +33,7 @@ class DeleteCredential:
     retention: RetentionRules
     clock: Clock
 
-    async def __call__(
-        self,
-        owner: TenantArea,
-        ref: CredentialRef,
-        *,
-        caller: ApiKey,
-    ) -> Outcome:
+    async def __call__(self, owner: TenantArea, ref: CredentialRef, *, caller: ApiKey) -> Outcome:
         """
         Delete what is sealed under *ref*; a notice tells each place that still names it.
 

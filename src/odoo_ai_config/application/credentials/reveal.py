@@ -28,11 +28,7 @@ class RevealCredential:
     clock: Clock
 
     async def __call__(
-        self,
-        owner: TenantArea,
-        ref: CredentialRef,
-        *,
-        caller: ApiKey,
+        self, owner: TenantArea, ref: CredentialRef, *, caller: ApiKey
     ) -> SecretText:
         """
         The current value under *ref*.

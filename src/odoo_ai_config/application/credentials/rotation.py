@@ -67,10 +67,7 @@ class RotateMasterKey:
     clock: Clock
 
     async def __call__(
-        self,
-        *,
-        caller: ApiKey,
-        on_progress: Callable[[int], None] | None = None,
+        self, *, caller: ApiKey, on_progress: Callable[[int], None] | None = None
     ) -> MasterKeyRotation:
         """
         Rotate, and call *on_progress* after each step with the number of data keys done.
@@ -211,11 +208,7 @@ class RotateTenantKey:
     clock: Clock
 
     async def __call__(
-        self,
-        tenant: TenantId,
-        *,
-        caller: ApiKey,
-        on_progress: Callable[[int], None] | None = None,
+        self, tenant: TenantId, *, caller: ApiKey, on_progress: Callable[[int], None] | None = None
     ) -> TenantKeyRotation:
         """
         Rotate, and call *on_progress* after each step with the number of secrets done.

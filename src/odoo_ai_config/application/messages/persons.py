@@ -374,11 +374,7 @@ class ErasePerson:
         return found
 
     async def _some(
-        self,
-        person: Person,
-        tenant: TenantId,
-        digest: Fingerprint,
-        caller: ApiKey,
+        self, person: Person, tenant: TenantId, digest: Fingerprint, caller: ApiKey
     ) -> int:
         async def decide() -> tuple[Changeset, int]:
             page = await self.search.inbox.of_persons((digest,), limit=MOST_AT_ONCE)
@@ -418,11 +414,7 @@ class ErasePerson:
         return tuple(Sighting(one.key, forgetting, now) for one in known)
 
     async def _without_numbers(
-        self,
-        person: Person,
-        tenant: TenantId,
-        digest: Fingerprint | None,
-        caller: ApiKey,
+        self, person: Person, tenant: TenantId, digest: Fingerprint | None, caller: ApiKey
     ) -> None:
         async def decide() -> tuple[Changeset, None]:
             now = self.clock.now()

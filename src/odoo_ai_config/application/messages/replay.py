@@ -132,12 +132,7 @@ class ReplayMessages:
         )
         return await self.each([message.id for message in found], caller=caller)
 
-    async def each(
-        self,
-        message_ids: Sequence[MessageId],
-        *,
-        caller: ApiKey,
-    ) -> Sequence[Replay]:
+    async def each(self, message_ids: Sequence[MessageId], *, caller: ApiKey) -> Sequence[Replay]:
         """
         Replay several messages; a refusal of one does not stop the others.
 

@@ -26,7 +26,7 @@ from odoo_ai_config.entrypoints.http.addresses.schemas import (
     SecretAddress,
 )
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.bodies import said_in
 from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
     InvalidFieldsError,
@@ -96,9 +96,7 @@ async def create_address(request: web.Request, caller: ApiKey) -> web.Response:
     The answer shows its path once. Odoo posts records there without a key.
     """
     caller.require(Scope.ADMIN)
-    raw = await read_body(request)
-    require_json(request)
-    name, feed = await read_json(request, raw, new_address)
+    name, feed = await said_in(request, new_address)
     create = request.app[SERVICES].create_address
     address, token = await create(feed, name=name, caller=caller)
     path = f"/odoo-webhook/{token.reveal()}"

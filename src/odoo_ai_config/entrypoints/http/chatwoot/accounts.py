@@ -28,9 +28,9 @@ from odoo_ai_config.entrypoints.http.chatwoot.schemas import (
 )
 from odoo_ai_config.entrypoints.http.chatwoot.schemas import ChatwootAccountList
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.bodies import said_in
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
-from odoo_ai_config.entrypoints.http.platform.fields import read, shape_of
+from odoo_ai_config.entrypoints.http.platform.fields import read_exactly
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     VAULT,
@@ -195,9 +195,7 @@ async def set_account(request: web.Request, caller: ApiKey) -> web.Response:
     # Before the answer can tell anything about the body.
     caller.require_tenant(HUB)
     account = _account_of(request)
-    raw = await read_body(request)
-    require_json(request)
-    change = await read_json(request, raw, change_in)
+    change = await said_in(request, change_in)
     after = await request.app[SERVICES].set_chatwoot_account(account, change, caller=caller)
     return shown(account_shown(after), NO_STORE)
 
@@ -210,10 +208,7 @@ def change_in(body: JsonObject) -> ChatwootChange:
         InvalidFieldsError: A field is invalid or unknown, or there is none.
         InvalidValueError: A value breaks a rule.
     """
-    if not body.keys() <= shape_of(ChatwootAccountChange).types.keys():
-        # Its name is input, too.
-        raise InvalidFieldsError([FieldError("body", "unknown_field")])
-    said = read(ChatwootAccountChange, {"": body}, exact=True)
+    said = read_exactly(ChatwootAccountChange, body, exact=True)
     change = ChatwootChange(
         said.base_url,
         said.api_access_token,

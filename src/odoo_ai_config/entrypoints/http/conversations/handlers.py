@@ -27,7 +27,7 @@ from odoo_ai_config.domain.errors import (
     TenantNotFoundError,
 )
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
-from odoo_ai_config.domain.json_types import Json, JsonObject
+from odoo_ai_config.domain.json_types import Json
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.conversations.schemas import (
     Answering,
@@ -41,8 +41,8 @@ from odoo_ai_config.entrypoints.http.conversations.schemas import (
 )
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
-from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
-from odoo_ai_config.entrypoints.http.platform.fields import read, shape_of
+from odoo_ai_config.entrypoints.http.platform.errors import InvalidFieldsError
+from odoo_ai_config.entrypoints.http.platform.fields import read_exactly
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     Operation,
@@ -248,14 +248,7 @@ async def _asked(request: web.Request, caller: ApiKey) -> datetime | None:
     if not raw.strip():
         return None
     require_json(request)
-    return await read_json(request, raw, _until_in)
-
-
-def _until_in(body: JsonObject) -> datetime | None:
-    if not body.keys() <= shape_of(NewPause).types.keys():
-        # Its name is input, too.
-        raise InvalidFieldsError([FieldError("body", "unknown_field")])
-    return read(NewPause, {"": body}).until
+    return (await read_json(request, raw, partial(read_exactly, NewPause))).until
 
 
 def _conversation_of(request: web.Request) -> ConversationKey:

@@ -30,7 +30,7 @@ from odoo_ai_config.entrypoints.http.keys.schemas import (
     KeyIdText,
 )
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.bodies import said_in
 from odoo_ai_config.entrypoints.http.platform.errors import IncompleteDataError
 from odoo_ai_config.entrypoints.http.platform.fields import read_exactly
 from odoo_ai_config.entrypoints.http.platform.operations import COMMIT, Operation, RouteGroup
@@ -79,9 +79,7 @@ async def create_key(request: web.Request, caller: ApiKey) -> web.Response:
     The answer shows its text once. A bound key makes keys for its own tenant only.
     """
     caller.require(Scope.ADMIN)
-    raw = await read_body(request)
-    require_json(request)
-    said = await read_json(request, raw, partial(read_exactly, NewApiKey))
+    said = await said_in(request, partial(read_exactly, NewApiKey))
     key, text = await request.app[SERVICES].create_api_key(
         name=said.name,
         scopes=said.scopes,
@@ -110,9 +108,7 @@ async def rotate_key(request: web.Request, caller: ApiKey) -> web.Response:
     The answer shows its text once. The old key expires at the end of the overlap.
     """
     caller.require(Scope.ADMIN)
-    raw = await read_body(request)
-    require_json(request)
-    said = await read_json(request, raw, partial(read_exactly, KeyRotation))
+    said = await said_in(request, partial(read_exactly, KeyRotation))
     key, text = await request.app[SERVICES].rotate_api_key(
         request.match_info["id"],
         overlap=said.overlap,

@@ -18,7 +18,6 @@ from odoo_ai_config.application.messages.persons import NumberPlace, PersonPage,
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.errors import CodedError, InvalidValueError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import TenantId
-from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import MessageId
 from odoo_ai_config.domain.messages.persons import Person
 from odoo_ai_config.domain.tenants import TenantErasedError, TenantRenamedError
@@ -28,13 +27,13 @@ from odoo_ai_config.entrypoints.http.conversations.schemas import Conversation, 
 from odoo_ai_config.entrypoints.http.messages.handlers import state_of
 from odoo_ai_config.entrypoints.http.messages.schemas import MessageState
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.bodies import said_in
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
     IncompleteDataError,
     InvalidFieldsError,
 )
-from odoo_ai_config.entrypoints.http.platform.fields import read, shape_of
+from odoo_ai_config.entrypoints.http.platform.fields import read_exactly
 from odoo_ai_config.entrypoints.http.platform.operations import (
     COMMIT,
     VAULT,
@@ -302,19 +301,9 @@ async def _asked(
 ) -> tuple[N, Person]:
     # Before the answer can tell anything about the body.
     caller.require(scope)
-    raw = await read_body(request)
-    require_json(request)
-    asked = await read_json(request, raw, partial(_read, cls))
+    asked = await said_in(request, partial(read_exactly, cls))
     services = request.app[SERVICES]
     return asked, services.numbers.person(asked.number, asked.contact, asked.identifier)
-
-
-def _read(cls: type[N], body: JsonObject) -> N:
-    kind: type = cls
-    if not body.keys() <= shape_of(kind).types.keys():
-        # Its name is input, too.
-        raise InvalidFieldsError([FieldError("body", "unknown_field")])
-    return read(cls, {"": body})
 
 
 def _tenant_of(asked: NamedPerson, caller: ApiKey) -> TenantId:

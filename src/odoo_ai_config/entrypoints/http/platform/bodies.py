@@ -181,6 +181,20 @@ def json_object(request: Incoming, raw: bytes, *, lenient: bool = False) -> Json
     return parse_json_object(raw, max_depth=request.app[OPTIONS].max_json_depth, lenient=lenient)
 
 
+async def said_in(request: web.Request, read: Callable[[JsonObject], T]) -> T:
+    """
+    What *read* makes of the JSON object in the body.
+
+    Whoever must not know what is wrong with a body is refused before.
+
+    Raises:
+        HttpRefusalError: The body is refused, by `read_body`, `require_json` or `read_json`.
+    """
+    raw = await read_body(request)
+    require_json(request)
+    return await read_json(request, raw, read)
+
+
 def read_json(
     request: Incoming,
     raw: bytes,

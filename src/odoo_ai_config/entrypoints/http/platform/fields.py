@@ -189,9 +189,9 @@ def read(
     raise InvalidFieldsError(others)
 
 
-def read_exactly(cls: type[T], body: JsonObject) -> T:
+def read_exactly(cls: type[T], body: JsonObject, *, exact: bool = False) -> T:
     """
-    Make a *cls* of *body*, which has no other fields.
+    Make a *cls* of *body*, which has no other fields; *exact* as for `read`.
 
     Raises:
         IncompleteDataError: A required field is absent.
@@ -201,7 +201,7 @@ def read_exactly(cls: type[T], body: JsonObject) -> T:
     if not body.keys() <= shape_of(kind).types.keys():
         # Its name is input, too.
         raise InvalidFieldsError([FieldError("body", "unknown_field")])
-    return read(cls, {"": body})
+    return read(cls, {"": body}, exact=exact)
 
 
 def errors_in(

@@ -24,7 +24,7 @@ from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.retention import Retention
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
-from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
+from odoo_ai_config.entrypoints.http.platform.bodies import said_in
 from odoo_ai_config.entrypoints.http.platform.conditional import (
     shown_tagged,
     shown_tagged_off_loop,
@@ -155,9 +155,7 @@ async def set_retention(request: web.Request, caller: ApiKey) -> web.Response:
     document, with its history.
     """
     caller.require(Scope.CONFIG_WRITE)
-    raw = await read_body(request)
-    require_json(request)
-    body = await read_json(request, raw, dict)
+    body = await said_in(request, dict)
     change = request.app[SERVICES].tenant_retention.set
     return _retention_shown(*await change(tenant_of(request), body, caller=caller))
 

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Annotated, Final
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Final, TypeVar
 
 from aiohttp import web
 from msgspec import Meta
@@ -54,6 +56,8 @@ from odoo_ai_config.entrypoints.http.tenants.schemas import (
     TenantStanding,
 )
 
+T = TypeVar("T")
+
 ROUTES: Final = RouteGroup("tenants", App.CONFIG, "config")
 _TENANT: Final = "/v1/tenants/{tenant}"
 _REASON: Final = Query(
@@ -81,6 +85,8 @@ _TO: Final = Query(
 )
 _NEW_ID: Final = Query("to", TenantIdText, TenantId, "The new id of the tenant.")
 _CHANGES: Final = (*COMMIT, InvalidValueError, TenantForbiddenError)
+# What an administrator does, by method and path.
+_CHANGE: Final = partial(Operation, ROUTES, scope=Scope.ADMIN, answer_headers=("Cache-Control",))
 
 
 @Operation(
@@ -100,17 +106,14 @@ async def read_standing(request: web.Request, caller: ApiKey) -> web.Response:
     """
     tenant = tenant_of(request)
     state = await request.app[SERVICES].read_standing(tenant, caller=caller)
-    return _standing(tenant, state)
+    return shown(standing_shown(tenant, state), NO_STORE)
 
 
-@Operation(
-    ROUTES,
+@_CHANGE(
     "POST",
     f"{_TENANT}/suspension",
-    scope=Scope.ADMIN,
     parameters=(_REASON,),
     answer=TenantStanding,
-    answer_headers=("Cache-Control",),
     refusals=(*_CHANGES, TenantNotFoundError),
 )
 async def suspend_tenant(request: web.Request, caller: ApiKey) -> web.Response:
@@ -119,38 +122,28 @@ async def suspend_tenant(request: web.Request, caller: ApiKey) -> web.Response:
 
     What Odoo sends is stored as before, so that nothing is lost.
     """
-    tenant, suspend = tenant_of(request), request.app[SERVICES].suspend_tenant
-    reason = _REASON.of(request)
-    return _standing(tenant, await suspend(tenant, caller=caller, reason=reason))
+    return await _moved(request, caller, request.app[SERVICES].suspend_tenant)
 
 
-@Operation(
-    ROUTES,
+@_CHANGE(
     "DELETE",
     f"{_TENANT}/suspension",
-    scope=Scope.ADMIN,
     parameters=(_REASON,),
     answer=TenantStanding,
-    answer_headers=("Cache-Control",),
     refusals=_CHANGES,
 )
 async def end_suspension(request: web.Request, caller: ApiKey) -> web.Response:
     """
     End the suspension of a tenant.
     """
-    tenant, end = tenant_of(request), request.app[SERVICES].suspend_tenant.end
-    reason = _REASON.of(request)
-    return _standing(tenant, await end(tenant, caller=caller, reason=reason))
+    return await _moved(request, caller, request.app[SERVICES].suspend_tenant.end)
 
 
-@Operation(
-    ROUTES,
+@_CHANGE(
     "DELETE",
     _TENANT,
-    scope=Scope.ADMIN,
     parameters=(_CONFIRM, _DRY_RUN, _REASON, _LARGE),
     answer=Erasure,
-    answer_headers=("Cache-Control",),
     refusals=(*_CHANGES, TenantNotFoundError),
 )
 async def erase_tenant(request: web.Request, caller: ApiKey) -> web.Response:
@@ -162,8 +155,9 @@ async def erase_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     once more.
     """
     tenant, erase = tenant_of(request), request.app[SERVICES].erase_tenant
-    if is_asked(request, _DRY_RUN.name):
-        return _erasure(tenant, None, await erase.planned(tenant, caller=caller))
+    if _is_dry(request):
+        contents = await erase.planned(tenant, caller=caller)
+        return shown(erasure_shown(tenant, None, contents), NO_STORE)
     state = await erase(
         tenant,
         caller=caller,
@@ -171,26 +165,17 @@ async def erase_tenant(request: web.Request, caller: ApiKey) -> web.Response:
         reason=_REASON.of(request),
         large=is_asked(request, _LARGE.name),
     )
-    return _erasure(tenant, state, state.contents)
+    return shown(erasure_shown(tenant, state, state.contents), NO_STORE)
 
 
-@Operation(
-    ROUTES,
-    "POST",
-    f"{_TENANT}/reopening",
-    scope=Scope.ADMIN,
-    parameters=(_REASON,),
-    answer=TenantStanding,
-    answer_headers=("Cache-Control",),
-    refusals=_CHANGES,
+@_CHANGE(
+    "POST", f"{_TENANT}/reopening", parameters=(_REASON,), answer=TenantStanding, refusals=_CHANGES
 )
 async def reopen_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     """
     Let an erased tenant begin anew: what Odoo sends of it is stored again, under a new data key.
     """
-    tenant, reopen = tenant_of(request), request.app[SERVICES].reopen_tenant
-    reason = _REASON.of(request)
-    return _standing(tenant, await reopen(tenant, caller=caller, reason=reason))
+    return await _moved(request, caller, request.app[SERVICES].reopen_tenant)
 
 
 @Operation(
@@ -238,14 +223,11 @@ async def list_certificate_keys(request: web.Request) -> web.Response:
     )
 
 
-@Operation(
-    ROUTES,
+@_CHANGE(
     "POST",
     f"{_TENANT}/{{domain}}/move",
-    scope=Scope.ADMIN,
     parameters=(_TO, _DRY_RUN, _REASON),
     answer=AreaMoved,
-    answer_headers=("Cache-Control",),
     refusals=(*_CHANGES, DocumentNotFoundError, AreaInUseError, MoveTooLargeError, *VAULT),
 )
 async def move_area(request: web.Request, caller: ApiKey) -> web.Response:
@@ -254,29 +236,22 @@ async def move_area(request: web.Request, caller: ApiKey) -> web.Response:
 
     The old name then answers `area_moved`, with the new one.
     """
-    # Before the answer can tell anything about the query.
-    caller.require(Scope.ADMIN)
-    tenant, move, to = tenant_of(request), request.app[SERVICES].move_area, _TO.of(request)
-    if to is None:
-        raise InvalidFieldsError([FieldError("to", "required")])
-    plan = await move(
+    to, tenant = _required(_TO, request, caller), tenant_of(request)
+    plan = await request.app[SERVICES].move_area(
         TenantArea(tenant, domain_of(request)),
         TenantArea(tenant, to),
         caller=caller,
         reason=_REASON.of(request),
-        dry_run=is_asked(request, _DRY_RUN.name),
+        dry_run=_is_dry(request),
     )
-    return shown(move_shown(plan, dry_run=is_asked(request, _DRY_RUN.name)), NO_STORE)
+    return shown(move_shown(plan, dry_run=_is_dry(request)), NO_STORE)
 
 
-@Operation(
-    ROUTES,
+@_CHANGE(
     "POST",
     f"{_TENANT}/rename",
-    scope=Scope.ADMIN,
     parameters=(_NEW_ID, _DRY_RUN, _REASON),
     answer=TenantRenamed,
-    answer_headers=("Cache-Control",),
     refusals=(*_CHANGES, TenantNotFoundError, TenantInUseError, MoveTooLargeError, *VAULT),
 )
 async def rename_tenant(request: web.Request, caller: ApiKey) -> web.Response:
@@ -286,21 +261,26 @@ async def rename_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     The old id then answers `tenant_renamed`, with the new one. Messages and conversations follow
     in short steps.
     """
-    # Before the answer can tell anything about the query.
-    caller.require(Scope.ADMIN)
-    tenant, rename, to = (
-        tenant_of(request),
-        request.app[SERVICES].rename_tenant,
-        _NEW_ID.of(request),
-    )
-    if to is None:
-        raise InvalidFieldsError([FieldError("to", "required")])
-    if is_asked(request, _DRY_RUN.name):
+    to, tenant = _required(_NEW_ID, request, caller), tenant_of(request)
+    rename = request.app[SERVICES].rename_tenant
+    if _is_dry(request):
         contents = await rename.planned(tenant, to, caller=caller)
         return shown(rename_shown(tenant, to, contents, None), NO_STORE)
-    reason = _REASON.of(request)
-    state = await rename(tenant, to, caller=caller, reason=reason)
+    state = await rename(tenant, to, caller=caller, reason=_REASON.of(request))
     return shown(rename_shown(tenant, to, state.contents, state), NO_STORE)
+
+
+def _is_dry(request: web.Request) -> bool:
+    return is_asked(request, _DRY_RUN.name)
+
+
+def _required(query: Query[T], request: web.Request, caller: ApiKey) -> T:
+    # Before the answer can tell anything about the query.
+    caller.require(Scope.ADMIN)
+    found = query.of(request)
+    if found is None:
+        raise InvalidFieldsError([FieldError(query.name, "required")])
+    return found
 
 
 def rename_shown(
@@ -346,7 +326,11 @@ def move_shown(plan: AreaPlan, *, dry_run: bool) -> AreaMoved:
     )
 
 
-def _standing(tenant: TenantId, state: TenantState | None) -> web.Response:
+async def _moved(
+    request: web.Request, caller: ApiKey, move: Callable[..., Awaitable[TenantState | None]]
+) -> web.Response:
+    tenant = tenant_of(request)
+    state = await move(tenant, caller=caller, reason=_REASON.of(request))
     return shown(standing_shown(tenant, state), NO_STORE)
 
 
@@ -354,29 +338,15 @@ def standing_shown(tenant: TenantId, state: TenantState | None) -> TenantStandin
     """
     Where *tenant* stands as the API shows it.
     """
-    if state is None:
-        return TenantStanding(
-            tenant_id=tenant.value,
-            standing=standing_of(None),
-            since=None,
-            by=None,
-            reason=None,
-            renamed_to=None,
-        )
+    successor = None if state is None else state.successor
     return TenantStanding(
         tenant_id=tenant.value,
-        standing=state.standing,
-        since=timestamp(state.since),
-        by=state.by,
-        reason=state.reason,
-        renamed_to=None if state.successor is None else state.successor.value,
+        standing=standing_of(state),
+        since=None if state is None else timestamp(state.since),
+        by=None if state is None else state.by,
+        reason=None if state is None else state.reason,
+        renamed_to=None if successor is None else successor.value,
     )
-
-
-def _erasure(
-    tenant: TenantId, state: TenantState | None, contents: tenants.TenantContents | None
-) -> web.Response:
-    return shown(erasure_shown(tenant, state, contents), NO_STORE)
 
 
 def erasure_shown(
