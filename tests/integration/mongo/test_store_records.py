@@ -69,6 +69,7 @@ async def test_copy_that_is_killed_before_what_follows_goes_on(
         with pytest.raises(KilledError):
             await copy(quiet, unheard)
     await copy(quiet, unheard)
+    await stores.records.finish()
 
     assert without_ids(await snapshot_of(stores, *written)) == without_ids(
         await snapshot_of(source, *written)

@@ -21,7 +21,7 @@ from odoo_ai_config.adapters.mongo.audit_log import (
     entry_about_mapping,
     replaced_before,
 )
-from odoo_ai_config.adapters.mongo.conversations import remove_messages, settle_queues
+from odoo_ai_config.adapters.mongo.conversations import settle_queues
 from odoo_ai_config.adapters.mongo.database import (
     SCHEMA,
     UNFINISHED,
@@ -53,7 +53,6 @@ from odoo_ai_config.adapters.mongo.tenant_store import (
     close_uses,
     open_keys,
 )
-from odoo_ai_config.adapters.mongo.transaction import in_transaction
 from odoo_ai_config.application.ports import store_records as neutral
 from odoo_ai_config.application.ports.store_records import (
     CLASSES,
@@ -75,15 +74,13 @@ from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.tenants import Standing, TenantState
 
 # Brings what follows from some records in step with what is stored of them.
-Settle: TypeAlias = Callable[[MongoDatabase, Sequence[Any], Session], Awaitable[None]]
+Settle: TypeAlias = Callable[[MongoDatabase, Sequence[Any]], Awaitable[None]]
 # Instants are copied as they are stored.
 _AS_STORED: Final = timedelta(0)
 _OBJECT_ID: Final = 12
 
 
-async def _settle_nothing(
-    _database: MongoDatabase, _records: Sequence[Any], _session: Session
-) -> None:
+async def _settle_nothing(_database: MongoDatabase, _records: Sequence[Any]) -> None:
     pass
 
 
@@ -154,24 +151,18 @@ class _Kind:
         stored = {str(self.named(one)): self.of(one) for one in await cursor.to_list(None)}
         return [stored.get(str(place)) for place in places]
 
-    async def put(self, database: MongoDatabase, records: Sequence[Any], session: Session) -> None:
+    async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
         made = [self.record(one) for one in records]
         await database[self.collection].bulk_write(
-            [ReplaceOne(self.named(one), one, upsert=True) for one in made],
-            ordered=False,
-            session=session,
+            [ReplaceOne(self.named(one), one, upsert=True) for one in made], ordered=False
         )
-        await self.settle(database, records, session)
+        await self.settle(database, records)
 
-    async def remove(
-        self, database: MongoDatabase, records: Sequence[Any], session: Session
-    ) -> None:
+    async def remove(self, database: MongoDatabase, records: Sequence[Any]) -> None:
         await database[self.collection].bulk_write(
-            [DeleteOne(self.named(self.record(one))) for one in records],
-            ordered=False,
-            session=session,
+            [DeleteOne(self.named(self.record(one))) for one in records], ordered=False
         )
-        await self.settle(database, records, session)
+        await self.settle(database, records)
 
     def named(self, record: Record) -> Record:
         """
@@ -193,13 +184,13 @@ def _size(value: object) -> int:
 
 
 async def _numbered_behind(
-    database: MongoDatabase, kind: _Kind, name: str, records: Sequence[Any], session: Session
+    database: MongoDatabase, kind: _Kind, name: str, records: Sequence[Any]
 ) -> list[tuple[int, Any]]:
     """
     *records* with numbers that are greater than the field *name* of all stored ones.
     """
-    cursor = database[kind.collection].find(dict(kind.which), [name], session=session)
-    newest = await cursor.sort(name, DESCENDING).limit(1).to_list(None)
+    cursor = database[kind.collection].find(dict(kind.which), [name]).sort(name, DESCENDING)
+    newest = await cursor.limit(1).to_list(None)
     last = int.from_bytes(newest[0][name].binary) if newest else 0
     return list(enumerate(records, last + 1))
 
@@ -228,17 +219,13 @@ class _PendingAudit(_Kind):
             records = [entry_about_mapping(one, before) for one in records]
         return RecordPage(records, end)
 
-    async def put(self, database: MongoDatabase, records: Sequence[Any], session: Session) -> None:
-        numbered = await _numbered_behind(database, self, "_id", records, session)
+    async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
+        numbered = await _numbered_behind(database, self, "_id", records)
         await database[self.collection].bulk_write(
-            [InsertOne({**to_record(one), "_id": _object_id(number)}) for number, one in numbered],
-            session=session,
+            [InsertOne({**to_record(one), "_id": _object_id(number)}) for number, one in numbered]
         )
 
-    async def remove(
-        self, database: MongoDatabase, _records: Sequence[Any], _session: Session
-    ) -> None:
-        # Too many for the transaction, and whoever removes them begins with all of them again.
+    async def remove(self, database: MongoDatabase, _records: Sequence[Any]) -> None:
         await database[self.collection].delete_many({})
         for kind in _PENDING[1:]:
             await database[kind.collection].update_many(kind.which, LINKED)
@@ -250,40 +237,26 @@ class _Messages(_Kind):
     Messages in the order of their receipt, with their texts; their marks and their conversations.
     """
 
-    async def put(self, database: MongoDatabase, records: Sequence[Any], session: Session) -> None:
-        writes, marks = [], []
+    async def put(self, database: MongoDatabase, records: Sequence[Any]) -> None:
+        writes = []
         # A turn only has to be behind those before: new ones have it by the time.
-        for number, stored in await _numbered_behind(database, self, "arrival", records, session):
+        for number, stored in await _numbered_behind(database, self, "arrival", records):
             record = self.record(stored)
             place, new = self.named(record), {"arrival": _object_id(number), "turn": number}
             change = {name: record[name] for name in record.keys() - place.keys()}
             writes.append(UpdateOne(place, {"$set": change, "$setOnInsert": new}, upsert=True))
-            marks += [
-                ReplaceOne({"_id": mark}, {"message": record["_id"]}, upsert=True)
-                for mark in record["marks"]
-            ]
-        await database[self.collection].bulk_write(writes, ordered=False, session=session)
-        if marks:
-            await database["marks"].bulk_write(marks, ordered=False, session=session)
-        await self.settle(database, records, session)
-
-    async def remove(
-        self, database: MongoDatabase, records: Sequence[Any], session: Session
-    ) -> None:
-        await remove_messages(database, [self.record(one) for one in records], session)
-        await self.settle(database, records, session)
+        await database[self.collection].bulk_write(writes, ordered=False)
+        await self.settle(database, records)
 
 
-async def _settle_documents(
-    database: MongoDatabase, revisions: Sequence[Any], session: Session
-) -> None:
+async def _settle_documents(database: MongoDatabase, revisions: Sequence[Any]) -> None:
     """
     Keep the newest version of each document beside the others.
     """
     writes: list[Any] = []
     for name in sorted({str(revision.key) for revision in revisions}):
         newest = await database["revisions"].find_one(
-            {"document": name}, sort=[("version", DESCENDING)], session=session
+            {"document": name}, sort=[("version", DESCENDING)]
         )
         if newest is None:
             writes.append(DeleteOne({"_id": name}))
@@ -291,51 +264,60 @@ async def _settle_documents(
             record = {**newest, "_id": name}
             del record["document"]
             writes.append(ReplaceOne({"_id": name}, record, upsert=True))
-    await database["documents"].bulk_write(writes, ordered=False, session=session)
+    await database["documents"].bulk_write(writes, ordered=False)
 
 
-async def _settle_lost(database: MongoDatabase, replaced: Sequence[Any], session: Session) -> None:
+async def _settle_lost(database: MongoDatabase, replaced: Sequence[Any]) -> None:
     """
     Note when channels went to another tenant: the newer revisions are written first.
     """
     for record in [_replaced_record(one) for one in replaced if one.lost]:
         channel, later = record["channel"], {"$gt": record["version"]}
         newer = await database["mapping_revisions"].find_one(
-            {"channel": channel, "version": later},
-            sort=[("version", ASCENDING)],
-            session=session,
-        ) or await database["mappings"].find_one({"_id": channel}, session=session)
+            {"channel": channel, "version": later}, sort=[("version", ASCENDING)]
+        ) or await database["mappings"].find_one({"_id": channel})
         if newer is not None:
             await database["mapping_revisions"].update_one(
                 {"channel": channel, "version": record["version"]},
                 {"$set": {"lost_at": newer["updated_at"]}},
-                session=session,
             )
 
 
-async def _settle_keys(database: MongoDatabase, states: Sequence[Any], session: Session) -> None:
+async def _settle_keys(database: MongoDatabase, states: Sequence[Any]) -> None:
     """
     A closed tenant has no data keys, and gets none; one that is being renamed keeps its own.
     """
     names = [state.tenant.value for state in states]
-    cursor = database["tenant_states"].find({"_id": {"$in": names}}, session=session)
-    found = {one["_id"]: from_record(one, TenantState) for one in await cursor.to_list(None)}
+    stored = await database["tenant_states"].find({"_id": {"$in": names}}).to_list(None)
+    found = {one["_id"]: from_record(one, TenantState) for one in stored}
     for name in names:
         state = found.get(name)
         if state is None or not state.is_closed:
-            await open_keys(database, name, session)
+            await open_keys(database, name)
             continue
-        await close_uses(database, name, session)
+        await close_uses(database, name)
         if state.standing is Standing.RENAMING and not state.data_keys:
-            await close(database, name, session)
+            await close(database, name)
         else:
-            await close_keys(database, name, session)
+            await close_keys(database, name)
 
 
-async def _settle_messages(
-    database: MongoDatabase, records: Sequence[Any], session: Session
-) -> None:
-    await settle_queues(database, {stored.message.conversation for stored in records}, session)
+async def _settle_messages(database: MongoDatabase, records: Sequence[Any]) -> None:
+    """
+    Keep the marks of the messages that are there, and the queues of their conversations.
+    """
+    ids = [stored.message.id.value for stored in records]
+    names = sorted({stored.message.conversation for stored in records})
+    cursor = database["messages"].find({"_id": {"$in": ids}, "conversation": {"$in": names}}, [])
+    there = {record["_id"] for record in await cursor.to_list(None)}
+    marks: list[Any] = []
+    for id_, stored in zip(ids, records, strict=True):
+        for mark in stored.message.origin.marks:
+            kept = ReplaceOne({"_id": mark}, {"message": id_}, upsert=True)
+            marks.append(kept if id_ in there else DeleteOne({"_id": mark}))
+    if marks:
+        await database["marks"].bulk_write(marks, ordered=False)
+    await settle_queues(database, {stored.message.conversation for stored in records})
 
 
 def _tenant_keys_record(keys: TenantKeys) -> Record:
@@ -453,6 +435,8 @@ _KINDS: Final[Mapping[RecordKind, _Kind]] = {
     ),
     RecordKind.PENDING_AUDIT: _PendingAudit("pending_audit"),
 }
+# Nothing but what follows from records.
+_DERIVED: Final = ("documents", "marks", "conversations")
 _PENDING: Final = (
     _Kind("pending_audit", _of(RecordKind.PENDING_AUDIT)),
     _Kind("revisions", entry_about, place=_BY_DOCUMENT, which=UNLINKED),
@@ -482,17 +466,11 @@ class MongoStoreRecords(StoreRecords):
 
     @translated
     async def put(self, kind: RecordKind, records: Sequence[neutral.Record]) -> None:
-        await self._at_once(_KINDS[kind].put, records)
+        await _KINDS[kind].put(self._database, records)
 
     @translated
     async def remove(self, kind: RecordKind, records: Sequence[neutral.Record]) -> None:
-        await self._at_once(_KINDS[kind].remove, records)
-
-    async def _at_once(self, write: Settle, records: Sequence[neutral.Record]) -> None:
-        # What is found as it should be is not put again, so nothing that follows may be missing.
-        await in_transaction(
-            self._database, lambda session: write(self._database, records, session)
-        )
+        await _KINDS[kind].remove(self._database, records)
 
     @asynccontextmanager
     async def moment(self) -> AsyncIterator[StoreRecords]:
@@ -504,4 +482,21 @@ class MongoStoreRecords(StoreRecords):
 
     @translated
     async def finish(self) -> None:
+        # What is found as it should be is not put again, so a copy that was killed between records
+        # and what follows from them left that as it was.
+        for name in _DERIVED:
+            await self._database[name].delete_many({})
+        for kind in _KINDS.values():
+            if kind.settle is not _settle_nothing:
+                await self._settle_all(kind)
         await self._database[SCHEMA].delete_one(UNFINISHED)
+
+    async def _settle_all(self, kind: _Kind) -> None:
+        start = None
+        while True:
+            page = await kind.page(self._database, start)
+            if page.records:
+                await kind.settle(self._database, page.records)
+            if page.end is None:
+                return
+            start = page.end
