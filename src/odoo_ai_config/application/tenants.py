@@ -170,14 +170,21 @@ class ReadStanding:
             InvalidValueError: It is no certificate.
             CertificateInvalidError: It was changed, or another key signed it.
         """
-        certificate = Certificate.from_text(text)
-        signature = certificate.signature
-        trusted = self.signer.public_keys() if public_key is None else [public_key]
-        if signature.public_key not in trusted or not self.signer.verify(
-            signed_bytes(certificate.statement), signature
-        ):
-            raise CertificateInvalidError
-        return certificate
+        return verified(text, self.signer, public_key)
+
+
+def verified(text: str, signer: CertificateSigner, public_key: bytes | None) -> Certificate:
+    """
+    As `ReadStanding.verify`, which needs nothing of the store.
+    """
+    certificate = Certificate.from_text(text)
+    signature = certificate.signature
+    trusted = signer.public_keys().values() if public_key is None else [public_key]
+    if signature.public_key not in trusted or not signer.verify(
+        signed_bytes(certificate.statement), signature
+    ):
+        raise CertificateInvalidError
+    return certificate
 
 
 @frozen(eq=False)

@@ -225,6 +225,13 @@ class ApiKey:
             return self
         return evolve(self, expires_at=now + (self.expires_at - self.created_at))
 
+    def succeeds(self, other: ApiKey) -> bool:
+        """
+        Whether the key can take the place of *other*, as one that a rotation made can.
+        """
+        mine, others = [(one.name, one.scopes, one.tenant) for one in (self, other)]
+        return mine == others and self.created_at > other.created_at
+
     def because(self, reason: str | None, request_id: str | None = None) -> ApiKey:
         """
         The same caller, who says why it does what it does, and by which request.

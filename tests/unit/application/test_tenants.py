@@ -452,7 +452,7 @@ async def test_certificate_is_verified_by_the_public_key_alone(world: World) -> 
     assert (statement["tenant"], statement["reason"]) == ("acme", "left")
     assert statement["destroyed_data_keys"] == list(state.data_keys)
     assert len(state.data_keys) == 1
-    (key,) = hub.ports.certificates.public_keys()
+    (key,) = hub.ports.certificates.public_keys().values()
     assert hub.read_standing.verify(certificate.text) == certificate
     assert hub.read_standing.verify(certificate.text, key) == certificate
     with pytest.raises(CertificateInvalidError):

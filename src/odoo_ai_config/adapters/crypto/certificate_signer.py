@@ -5,7 +5,7 @@ Certificates signed with Ed25519.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import frozen
@@ -49,10 +49,10 @@ class Ed25519CertificateSigner(CertificateSigner):
             return False
         return signature.key_id == self.key_id(signature.public_key)
 
-    def public_keys(self) -> Sequence[bytes]:
+    def public_keys(self) -> Mapping[str, bytes]:
         ring = self.source.ring()
         current_first = sorted(ring.keys, key=lambda key: key.id != ring.current_id)
-        return [_private_key(key).public_key().public_bytes_raw() for key in current_first]
+        return {key.id: _private_key(key).public_key().public_bytes_raw() for key in current_first}
 
     def key_id(self, public_key: bytes) -> str:
         return hashlib.sha256(_ID_DOMAIN + public_key).hexdigest()[:_ID_DIGITS]

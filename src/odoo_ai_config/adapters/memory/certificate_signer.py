@@ -5,7 +5,7 @@ A signer for tests and for trying things out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from odoo_ai_config.application.ports.certificate_signer import CertificateSigner
@@ -29,8 +29,8 @@ class MemoryCertificateSigner(CertificateSigner):
             _digest(public, content),
         )
 
-    def public_keys(self) -> Sequence[bytes]:
-        return [_PUBLIC]
+    def public_keys(self) -> Mapping[str, bytes]:
+        return {"memory": _PUBLIC}
 
     def key_id(self, public_key: bytes) -> str:
         return hashlib.sha256(public_key).hexdigest()[:16]

@@ -5,7 +5,7 @@ Signs certificates, so that others can check them without the hub.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from odoo_ai_config.domain.tenants import Signature
@@ -34,9 +34,9 @@ class CertificateSigner(Protocol):
         """
 
     @abstractmethod
-    def public_keys(self) -> Sequence[bytes]:
+    def public_keys(self) -> Mapping[str, bytes]:
         """
-        The public keys of all master keys in the ring, the current one first.
+        The public key that follows from each master key in the ring, the current one first.
 
         Raises:
             InvalidKeyRingError: The ring cannot be used.

@@ -169,7 +169,15 @@ async def _expiring(services: Services, now: datetime) -> CheckResult:
     subject = "validade das chaves"
     found = await services.ports.api_keys.api_keys()
     expired = [key.id for key in found if key.revoked_at is None and key.ended(now)]
-    soon = [key.id for key in found if key.ended(now + _SOON) and not key.ended(now)]
+    lasting = [key for key in found if not key.ended(now + _SOON)]
+    soon = [
+        key.id
+        for key in found
+        if key.ended(now + _SOON)
+        and not key.ended(now)
+        # Its holder has until then to take the other one.
+        and not any(other.succeeds(key) for other in lasting)
+    ]
     if soon:
         return warning(
             subject,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -141,9 +142,16 @@ async def drop(
     Retira do chaveiro uma chave mestra de que nada mais precisa.
 
     Faça-o depois em cada máquina. Backups anteriores à rotação ainda precisam dela: guarde com
-    eles uma cópia do chaveiro.
+    eles uma cópia do chaveiro. Certificados de exclusão assinados sob ela passam a ser conferidos
+    só com --public-key: anote antes a chave pública, que este comando mostra.
     """
     async with session(flags) as services:
+        public_key = services.ports.certificates.public_keys().get(master_id)
+        if public_key is not None:
+            tell(
+                f"Sem {master_id}, os certificados assinados sob ela só se conferem com: tenants "
+                f"verify --public-key {b64encode(public_key).decode()}"
+            )
         need = await services.drop_master_key(master_id, caller=operator(flags))
     if need is not None:
         raise CommandError(f"A chave {master_id} ficou: {_NEEDS[need]}.")

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
+from odoo_ai_config.application.tenants import verified
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
@@ -24,6 +25,7 @@ from odoo_ai_config.domain.retention import (
 )
 from odoo_ai_config.domain.tenants import (
     ALGORITHM,
+    CertificateInvalidError,
     Standing,
     TenantContents,
     TenantState,
@@ -47,7 +49,6 @@ from odoo_ai_config.entrypoints.cli.session import (
     every,
     operator,
     reading,
-    rehearsing,
     session,
 )
 from odoo_ai_config.entrypoints.cli.terminal import (
@@ -59,6 +60,7 @@ from odoo_ai_config.entrypoints.cli.terminal import (
     say_text,
     tell,
 )
+from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.tenants.handlers import tenant_shown
 from odoo_ai_config.entrypoints.http.tenants.lifecycle import standing_shown
 
@@ -317,13 +319,13 @@ async def certificate_keys(*, flags: StoreFlags = AS_SET) -> None:
         signer = services.ports.certificates
         rows = [
             (signer.key_id(key), ALGORITHM, b64encode(key).decode())
-            for key in signer.public_keys()
+            for key in signer.public_keys().values()
         ]
     say_table(("ID", "ALGORITMO", "CHAVE PÚBLICA"), rows)
 
 
 @tenants.command
-async def verify(
+def verify(
     file: Annotated[Path, Parameter(help="Arquivo com o certificado.")],
     *,
     public_key: Annotated[
@@ -333,15 +335,31 @@ async def verify(
     flags: StoreFlags = AS_SET,
 ) -> None:
     """
-    Confere um certificado, com a chave pública apenas.
+    Confere um certificado: com a chave pública apenas, ou com o chaveiro que o assinou.
+
+    Sem --public-key, precisa da chave mestra em que foi assinado; não precisa do armazenamento.
     """
     try:
         text = file.read_text("utf-8")
     except (OSError, ValueError):
         raise CommandError(f"Não é possível ler {file}.") from None
     key = None if public_key is None else _public_key(public_key)
-    async with rehearsing(flags) as services:
-        found = services.read_standing.verify(text, key)
+    container = Container(settings=flags.settings(), make=False)
+    ring = container.key_ring()
+    other = (
+        "indique a chave pública de quem o assinou (--public-key), ou o chaveiro "
+        f"(agora {ring.place})"
+    )
+    if key is None and ring.found() is None:
+        raise CommandError(f"Não há chaveiro para conferir: {other}.")
+    try:
+        found = verified(text, container.certificates(), key)
+    except CertificateInvalidError:
+        if key is not None:
+            raise
+        raise CommandError(
+            f"O certificado foi alterado, ou nenhuma chave do chaveiro o assinou: {other}."
+        ) from None
     statement = found.statement
     say(
         f"Certificado autêntico: cliente {statement['tenant']}, apagado em "

@@ -217,7 +217,7 @@ async def list_certificate_keys(request: web.Request) -> web.Response:
                     key_id=signer.key_id(key),
                     public_key=b64encode(key).decode(),
                 )
-                for key in signer.public_keys()
+                for key in signer.public_keys().values()
             ]
         )
     )

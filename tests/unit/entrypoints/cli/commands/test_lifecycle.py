@@ -76,6 +76,16 @@ def test_erased_client_leaves_a_certificate_and_no_byte(command: Command, folder
     for arguments in ((), ("--public-key", key)):
         verified = command("tenants", "verify", "certificate.json", *arguments)
         assert verified.out.startswith("Certificado autêntico: cliente acme, apagado em ")
+    ring = folder / "var" / "keyring.json"
+    ring.rename(folder / "elsewhere.json")
+    # Whoever checks a certificate need not have the hub.
+    assert command("tenants", "verify", "certificate.json", "--public-key", key).status == 0
+    refused = command("tenants", "verify", "certificate.json")
+    assert (refused.status, "Não há chaveiro" in refused.err) == (1, True)
+    assert command("keyring", "add").status == 1
+    refused = command("tenants", "verify", "certificate.json", "--data-dir", "other")
+    assert "--public-key" in refused.err
+    (folder / "elsewhere.json").rename(ring)
     (folder / "certificate.json").write_text(shown.replace("saiu", "ficou"), "utf-8")
     assert command("tenants", "verify", "certificate.json").status == 1
     again = command("tenants", "reopen", "acme")
