@@ -622,9 +622,9 @@ def _version(connection: sqlite3.Connection, application_id: int = APPLICATION_I
     application, version, tables = connection.execute(_STATE).fetchone()
     if application != application_id:
         if application == UNFINISHED_ID:
-            raise unfinished_at("o arquivo do armazenamento")
+            raise unfinished_at(_path_of(connection))
         if application == APPLICATION_ID:
-            raise not_new_at("o arquivo de destino")
+            raise not_new_at(_path_of(connection))
     if application != application_id and (application or version or tables):
         raise StoreUnusableError(
             "O arquivo do armazenamento é um banco SQLite de outro programa; "
@@ -633,6 +633,11 @@ def _version(connection: sqlite3.Connection, application_id: int = APPLICATION_I
     if version > len(_MIGRATIONS):
         raise _too_new(version)
     return version
+
+
+def _path_of(connection: sqlite3.Connection) -> str:
+    path: str = connection.execute("PRAGMA database_list").fetchone()[2]
+    return path
 
 
 def _statements(script: str) -> list[str]:

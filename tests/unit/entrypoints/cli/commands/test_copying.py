@@ -63,9 +63,10 @@ def test_copy_is_told_by_its_digests_and_can_be_served(busy: Command) -> None:
     assert listed.out == busy("keys", "list").out
 
 
-def test_copy_into_a_store_with_data_is_refused(busy: Command) -> None:
+def test_copy_into_a_store_with_data_is_refused(busy: Command, folder: Path) -> None:
     assert busy("copy", "--to", COPY).status == 0
-    for target, said in ((COPY, "Já há dados"), ("sqlite:///var/odoo-ai-config.db", "mesmo")):
+    there = f"Já há dados em {folder}/copy.db;"
+    for target, said in ((COPY, there), ("sqlite:///var/odoo-ai-config.db", "mesmo")):
         ended = busy("copy", "--to", target)
         assert (ended.status, ended.out) == (1, "")
         assert said in ended.err
@@ -82,7 +83,7 @@ def test_unfinished_copy_is_not_opened_and_goes_on(busy: Command, folder: Path) 
     for tokens in (("keys", "list"), ("keys", "create", "--name", "x", "--scope", "admin")):
         ended = busy(*tokens, "--store-url", COPY)
         assert ended.status == 1
-        assert "não terminou" in ended.err
+        assert f"restauração em {folder}/copy.db não terminou" in ended.err
     assert busy("copy", "--to", COPY).status == 0
     assert password(COPY) == "senha"
 
