@@ -680,16 +680,29 @@ class RenamingContract(StoreContract):
         marks = [mark for one in (await stores.secrets.stored_in(FROM)).values() for mark in one]
         most = revisions + len(marks)
 
-        def limited(most: int, items: int = 3) -> Any:
-            return evolve(
-                hub.rename_tenant, relocator=evolve(relocator, most=most), most_items=items
-            )
+        characters = [
+            len(version.document.text)
+            for one in await stores.config.documents(ACME)
+            for version in await stores.config.history(one.key, limit=99)
+        ]
+        # Its items are counted by themselves.
+        text = max(sum(characters), 3 * len('{"name":0}'))
 
-        for rename in (limited(most - 1), limited(len(marks) - 1), limited(most, items=2)):
+        def limited(*, versions: int = most, text: int = text, items: int = 3) -> Any:
+            within = evolve(relocator, most=versions, most_text=text)
+            return evolve(hub.rename_tenant, relocator=within, most_items=items)
+
+        for rename in (
+            limited(versions=most - 1),
+            limited(versions=len(marks) - 1),
+            limited(items=2),
+            limited(text=text - 1),
+            limited(text=sum(characters) - 1),
+        ):
             with pytest.raises(MoveTooLargeError):
                 await rename(ACME, NEW, caller=ANYBODY)
         assert await stores.tenants.current(ACME) is None
-        assert (await limited(most)(ACME, NEW, caller=ANYBODY)).standing is Standing.RENAMED
+        assert (await limited()(ACME, NEW, caller=ANYBODY)).standing is Standing.RENAMED
 
     async def test_rename_is_audited_for_both(self, stores: Stores) -> None:
         hub = await furnished(stores)

@@ -4,18 +4,18 @@ Move a business area of a tenant to another name, and plan such moves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import SealBrokenError
-from odoo_ai_config.application.off_loop import cost_of, run_off_loop
+from odoo_ai_config.application.off_loop import ENTRY, cost_of, run_off_loop
 from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -47,6 +47,7 @@ from odoo_ai_config.domain.identifiers import (
     PAUSES,
     RETENTION,
     BusinessArea,
+    DocumentKey,
     TenantArea,
     TenantId,
 )
@@ -62,8 +63,12 @@ from odoo_ai_config.domain.tenants import (
 # They are about the whole tenant, and stay where they are looked for.
 _OF_TENANT: Final = frozenset({PAUSES, RETENTION})
 _PAGE: Final = 100
+# Each may be as large as a document.
+_FEW: Final = 10
 # A commit of so many takes seconds. Retention keeps the versions of a document far below it.
 MOST_MOVED: Final = 5000
+# So many characters are in memory several times until they are stored.
+MOST_TEXT: Final = 64 * 2**20
 
 
 @frozen
@@ -117,6 +122,27 @@ class _Sealed:
     )
 
 
+@define(eq=False)
+class Room:
+    """
+    How much of something one commit may hold.
+    """
+
+    most: int
+    _taken: int = 0
+
+    def take(self, number: int) -> None:
+        """
+        Use up *number* of it.
+
+        Raises:
+            MoveTooLargeError: There is less left.
+        """
+        self._taken += number
+        if self._taken > self.most:
+            raise MoveTooLargeError(self.most)
+
+
 @frozen(eq=False)
 class Relocator:
     """
@@ -124,6 +150,7 @@ class Relocator:
 
     Args:
         most: The most versions and credentials of a commit.
+        most_text: The most characters of its versions.
     """
 
     store: ConfigStore
@@ -133,6 +160,7 @@ class Relocator:
     secrets: SecretStore
     sealer: Sealer
     most: int = MOST_MOVED
+    most_text: int = MOST_TEXT
 
     async def planned(
         self,
@@ -151,7 +179,7 @@ class Relocator:
             versions: Of the tenants that it is about, from before anything of them was read.
 
         Raises:
-            MoveTooLargeError: They have too many versions and credentials.
+            MoveTooLargeError: They have too many versions and credentials, or too much text.
             SealBrokenError, MasterKeyMissingError: A credential does not open.
             RevisionConflictError: It was taken away meanwhile.
         """
@@ -171,11 +199,12 @@ class Relocator:
         versions: tuple[TenantVersion, ...],
     ) -> Relocation:
         areas = {revision.key.owner: places(revision.key.owner) for revision in newest}
-        sealed = await self._sealed(areas, wish.at)
+        room, text = Room(self.most), Room(self.most_text)
+        sealed = await self._sealed(areas, wish.at, room)
         moved: list[Revision] = []
         for revision in newest:
-            room = self.most - len(moved) - len(sealed.secrets)
-            moved += await self._history(revision, areas[revision.key.owner], sealed, room)
+            history = await self._history(revision.key, room, text)
+            moved += await self._moved(history, areas[revision.key.owner], sealed)
         mappings = await self._mappings(places, wish)
         addresses = await self._addresses(places, wish.tenant)
         gone = [tombstone(one, author=wish.by, at=wish.at) for one in newest]
@@ -192,7 +221,9 @@ class Relocator:
         channels = sum(places(one.mapping.owner) == one.mapping.owner for one in mappings)
         return Relocation(tuple(by_key.values()), changeset, channels)
 
-    async def _sealed(self, areas: Mapping[TenantArea, TenantArea], at: datetime) -> _Sealed:
+    async def _sealed(
+        self, areas: Mapping[TenantArea, TenantArea], at: datetime, room: Room
+    ) -> _Sealed:
         secrets: list[SealedSecret] = []
         erased: list[SealContext] = []
         fingerprints: dict[TenantArea, dict[tuple[str, Fingerprint], Fingerprint]] = {}
@@ -200,8 +231,7 @@ class Relocator:
         for source, target in areas.items():
             fingerprints[source] = {}
             for ref, stored in (await self.secrets.stored_in(source)).items():
-                if len(secrets) + len(stored) > self.most:
-                    raise MoveTooLargeError(self.most)
+                room.take(len(stored))
                 erased.append(SealContext(source, ref))
                 for before in stored:
                     value = await self.sealer.opened(SealContext(source, ref), before)
@@ -211,22 +241,26 @@ class Relocator:
                     fingerprints[source][ref.value, before] = after
         return _Sealed(tuple(secrets), sealing, tuple(erased), fingerprints)
 
-    async def _history(
-        self, newest: Revision, target: TenantArea, sealed: _Sealed, room: int
-    ) -> Sequence[Revision]:
-        key, before = target.document(newest.key.kind), None
-        history: list[Revision] = []
-        while page := await self.store.history(newest.key, before=before, limit=_PAGE):
+    async def _history(self, key: DocumentKey, room: Room, text: Room) -> Sequence[Revision]:
+        before, history = None, list[Revision]()
+        while page := await self.store.history(key, before=before, limit=_FEW):
+            room.take(len(page))
+            text.take(sum(len(one.document.text) for one in page))
             history += page
-            if len(history) > room:
-                raise MoveTooLargeError(self.most)
             before = page[-1].version
+        return history
+
+    async def _moved(
+        self, history: Sequence[Revision], target: TenantArea, sealed: _Sealed
+    ) -> Sequence[Revision]:
+        source = history[0].key
+        key = target.document(source.kind)
         first = version_of((await self.store.current((key,))).get(key)) + 1
         moved: list[Revision] = []
         for version, revision in enumerate(reversed(history), start=first):
             document = revision.document
             if key.kind == CREDENTIALS:
-                marks = sealed.fingerprints[newest.key.owner]
+                marks = sealed.fingerprints[source.owner]
                 reseal = partial(resealed, document, marks)
                 document = await run_off_loop(reseal, cost=cost_of(document))
             moved.append(evolve(revision, key=key, version=version, document=document))
@@ -234,25 +268,30 @@ class Relocator:
 
     async def _mappings(
         self, places: Callable[[TenantArea], TenantArea], wish: Wish
-    ) -> list[MappingRevision]:
-        moved: list[MappingRevision | None] = []
+    ) -> Sequence[MappingRevision]:
+        found = [
+            (one, places(one.mapping.owner)) for one in await self.channels.mappings(wish.tenant)
+        ]
+        moving = [(one, target) for one, target in found if target != one.mapping.owner]
+        # Without a channel, the name of the area is the key.
+        held = [ChannelKey(holder=target) for one, target in moving if one.mapping.key.holder]
+        there = await self.channels.current(held)
         author, at = wish.by, wish.at
-        for current in await self.channels.mappings(wish.tenant):
-            mapping = current.mapping
-            target = places(mapping.owner)
-            if target == mapping.owner:
-                continue
-            if mapping.key.holder is None:
-                new = evolve(mapping, owner=target)
-                moved.append(remapped(current, new, author=author, at=at))
-                continue
-            # It has no channel: the name of the area is its key.
-            key = ChannelKey(holder=target)
-            there = (await self.channels.current((key,))).get(key)
-            held: ChannelMapping = evolve(mapping, key=key, owner=target)
-            moved.append(remapped(there, held, author=author, at=at))
-            moved.append(released(current, author=author, at=at))
-        return [one for one in moved if one is not None]
+
+        def moved() -> Iterator[MappingRevision | None]:
+            for current, target in moving:
+                mapping, key = current.mapping, ChannelKey(holder=target)
+                if mapping.key.holder is None:
+                    new = evolve(mapping, owner=target)
+                    yield remapped(current, new, author=author, at=at)
+                    continue
+                held: ChannelMapping = evolve(mapping, key=key, owner=target)
+                yield remapped(there.get(key), held, author=author, at=at)
+                yield released(current, author=author, at=at)
+
+        return await run_off_loop(
+            lambda: [one for one in moved() if one is not None], cost=ENTRY * len(moving)
+        )
 
     async def _addresses(
         self, places: Callable[[TenantArea], TenantArea], tenant: TenantId
@@ -298,7 +337,7 @@ class MoveArea:
             InvalidValueError: Both are the same.
             DocumentNotFoundError: *source* has no document.
             AreaInUseError: *target* has documents.
-            MoveTooLargeError: *source* has too many versions and credentials.
+            MoveTooLargeError: *source* has too many versions and credentials, or too much text.
             TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
         """
         wish = Wish.of(source.tenant, caller, self.clock.now(), reason)
@@ -321,7 +360,7 @@ class MoveArea:
 
         Raises:
             AreaInUseError: Both have documents.
-            MoveTooLargeError: *source* has too many versions and credentials.
+            MoveTooLargeError: *source* has too many versions and credentials, or too much text.
             TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
         """
         caller.require(Scope.WEBHOOK, target.tenant)

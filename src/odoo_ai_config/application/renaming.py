@@ -16,7 +16,7 @@ from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.sealing import Sealing
 from odoo_ai_config.application.errors import ContentionError, SealBrokenError
 from odoo_ai_config.application.messages.texts import MessageTexts
-from odoo_ai_config.application.moving import Relocator
+from odoo_ai_config.application.moving import Relocator, Room
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.collection_store import CollectionStore
@@ -27,7 +27,7 @@ from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.application.standings import OnFailure, for_each, heir_of, raised
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
-from odoo_ai_config.domain.collections import MOST_ITEMS, CollectionChange, CollectionKey
+from odoo_ai_config.domain.collections import MOST_ITEMS, CollectionChange, CollectionKey, Item
 from odoo_ai_config.domain.conversations.state import Conversation, Seen, Sighting
 from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret
 from odoo_ai_config.domain.errors import CredentialNotFoundError, TenantNotFoundError
@@ -43,7 +43,6 @@ from odoo_ai_config.domain.messages.inbox import (
 )
 from odoo_ai_config.domain.tenants import (
     EarlierId,
-    MoveTooLargeError,
     Standing,
     TenantContents,
     TenantErasedError,
@@ -59,7 +58,8 @@ from odoo_ai_config.domain.tenants import (
 
 # Messages or conversations of one commit, and items of one read.
 _STEP: Final = 50
-_ITEMS: Final = 500
+# Each may be 1 MiB.
+_ITEMS: Final = 50
 # What waits for an answer goes first.
 _IN_ORDER: Final = (OPEN, STUCK, frozenset(Stage) - OPEN - STUCK)
 
@@ -112,7 +112,7 @@ class RenameTenant:
             InvalidValueError: Both are the same, or one is the hub's own.
             TenantNotFoundError: There is nothing of *old*.
             TenantInUseError: There is something of *new*.
-            MoveTooLargeError: *old* has too many versions and credentials, or items.
+            MoveTooLargeError: *old* has too many versions and credentials, items, or characters.
             TenantErasedError, TenantRenamedError: One of them is erased, or has another id.
             SealBrokenError, MasterKeyMissingError: A credential does not open.
         """
@@ -179,18 +179,16 @@ class RenameTenant:
         The collections under the new id, and a change of each old one, which refuses another.
         """
         heads = await self.collections.heads(old)
-        if sum(head.size for head in heads) > self.most_items:
-            raise MoveTooLargeError(self.most_items)
+        Room(self.most_items).take(sum(head.size for head in heads))
+        text = Room(self.relocator.most_text)
         changes = []
         for head in heads:
             ids = list(await self.collections.digests(head.key))
-            items = [
-                item
-                for start in range(0, len(ids), _ITEMS)
-                for item in (
-                    await self.collections.items(head.key, ids[start : start + _ITEMS])
-                ).values()
-            ]
+            items: list[Item] = []
+            for start in range(0, len(ids), _ITEMS):
+                some = await self.collections.items(head.key, ids[start : start + _ITEMS])
+                text.take(sum(len(item.text) for item in some.values()))
+                items += some.values()
             key = CollectionKey(new, head.key.name)
             # Its readers begin anew, because it is another collection for them.
             moved = evolve(head, key=key, version=1, compaction_floor=0)

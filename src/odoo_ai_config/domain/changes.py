@@ -306,7 +306,8 @@ class Changeset:
         """
         Number of rows to write, counting only the kinds that may be very many.
         """
-        rows = len(self.mappings) + len(self.secrets) + len(self.erased) + len(self.audit)
+        kinds = self.revisions, self.mappings, self.secrets, self.erased, self.audit
+        rows = sum(map(len, kinds))
         for change in self.collections:
             rows += len(change.items) + len(change.removed)
         return rows

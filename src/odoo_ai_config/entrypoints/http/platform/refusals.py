@@ -321,8 +321,8 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         ),
         Row(
             MoveTooLargeError,
-            "Há mais versões, credenciais ou itens para mudar do que cabe de uma vez",
-            "There are more versions, credentials or items to move than fit at once",
+            "Há mais versões, credenciais, itens ou texto para mudar do que cabe de uma vez",
+            "There are more versions, credentials, items or text to move than fit at once",
             particulars=lambda error, _: f" ({error.limit})",
         ),
         Row(
