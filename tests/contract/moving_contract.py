@@ -85,7 +85,7 @@ async def filled(stores: Stores) -> MemoryHub:
 
 
 async def move(hub: MemoryHub, *, dry_run: bool = False) -> None:
-    await hub.move_area(FROM, TO, caller=ANYBODY, reason="renamed", dry_run=dry_run)
+    await hub.move_area(FROM, TO, caller=ANYBODY.because("renamed"), dry_run=dry_run)
 
 
 @define
@@ -312,7 +312,7 @@ class MovingContract(StoreContract):
 
     async def test_suspension_and_move_do_not_touch_each_other(self, stores: Stores) -> None:
         hub = await filled(stores)
-        suspended = await hub.suspend_tenant(FROM.tenant, caller=ANYBODY, reason="unpaid")
+        suspended = await hub.suspend_tenant(FROM.tenant, caller=ANYBODY.because("unpaid"))
         await move(hub)
         state = await hub.suspend_tenant.end(FROM.tenant, caller=ANYBODY)
         assert suspended is not None

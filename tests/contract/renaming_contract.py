@@ -149,7 +149,7 @@ async def noted_erasures(hub: MemoryHub) -> dict[TenantId, NotedErasure]:
 
 
 async def rename(hub: MemoryHub) -> Standing:
-    state = await hub.rename_tenant(ACME, NEW, caller=ANYBODY, reason="another contract")
+    state = await hub.rename_tenant(ACME, NEW, caller=ANYBODY.because("another contract"))
     return state.standing
 
 
@@ -223,7 +223,7 @@ class RenamingContract(StoreContract):
     async def test_moves_and_suspension_go_along(self, stores: Stores) -> None:
         hub = await furnished(stores)
         await move(hub)
-        await hub.suspend_tenant(ACME, caller=ANYBODY, reason="unpaid")
+        await hub.suspend_tenant(ACME, caller=ANYBODY.because("unpaid"))
         await rename(hub)
         state = await stores.tenants.current(NEW)
         assert state is not None

@@ -327,7 +327,6 @@ class MoveArea:
         target: TenantArea,
         *,
         caller: ApiKey,
-        reason: str | None = None,
         dry_run: bool = False,
     ) -> AreaPlan:
         """
@@ -340,7 +339,7 @@ class MoveArea:
             MoveTooLargeError: *source* has too many versions and credentials, or too much text.
             TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
         """
-        wish = Wish.of(source.tenant, caller, self.clock.now(), reason)
+        wish = Wish.of(source.tenant, caller, self.clock.now())
         return await self._moved(source, target, wish, dry_run=dry_run)
 
     async def follow(

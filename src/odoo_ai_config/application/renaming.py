@@ -100,9 +100,7 @@ class RenameTenant:
 
         return await commit_decided(self.store, decide)
 
-    async def __call__(
-        self, old: TenantId, new: TenantId, *, caller: ApiKey, reason: str | None = None
-    ) -> TenantState:
+    async def __call__(self, old: TenantId, new: TenantId, *, caller: ApiKey) -> TenantState:
         """
         The state of *old*; renaming it to *new* again goes on with what is still to do.
 
@@ -116,7 +114,7 @@ class RenameTenant:
             TenantErasedError, TenantRenamedError: One of them is erased, or has another id.
             SealBrokenError, MasterKeyMissingError: A credential does not open.
         """
-        wish = Wish.of(old, caller, self.clock.now(), reason)
+        wish = Wish.of(old, caller, self.clock.now())
         current = await self.tenants.current(old)
         if current is None or current.successor != new:
             decide = partial(self._decided, wish, new)

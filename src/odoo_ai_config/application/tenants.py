@@ -197,9 +197,7 @@ class SuspendTenant:
     tenants: TenantStore
     clock: Clock
 
-    async def __call__(
-        self, tenant: TenantId, *, caller: ApiKey, reason: str | None = None
-    ) -> TenantState | None:
+    async def __call__(self, tenant: TenantId, *, caller: ApiKey) -> TenantState | None:
         """
         The state of the tenant, suspended; suspending it again changes nothing.
 
@@ -207,23 +205,21 @@ class SuspendTenant:
             TenantNotFoundError: It has no document.
             TenantErasedError: It is erased.
         """
-        wish = Wish.of(tenant, caller, self.clock.now(), reason)
+        wish = Wish.of(tenant, caller, self.clock.now())
         if not await self.store.documents(tenant):
             # An erased one has none, either.
             suspended(await self.tenants.current(tenant), wish)
             raise TenantNotFoundError
         return await _moved(self, wish, suspended, AuditAction.TENANT_SUSPENDED)
 
-    async def end(
-        self, tenant: TenantId, *, caller: ApiKey, reason: str | None = None
-    ) -> TenantState | None:
+    async def end(self, tenant: TenantId, *, caller: ApiKey) -> TenantState | None:
         """
         The state of the tenant, active again; None if it was always active.
 
         Raises:
             TenantErasedError: It is erased.
         """
-        wish = Wish.of(tenant, caller, self.clock.now(), reason)
+        wish = Wish.of(tenant, caller, self.clock.now())
         return await _moved(self, wish, resumed, AuditAction.SUSPENSION_ENDED)
 
 
@@ -268,7 +264,6 @@ class EraseTenant:
         *,
         caller: ApiKey,
         confirmation: str | None,
-        reason: str | None = None,
         large: bool = False,
         on_progress: Callable[[int], None] = _unreported,
     ) -> TenantState:
@@ -277,9 +272,8 @@ class EraseTenant:
 
         Args:
             tenant: Whom to erase.
-            caller: Who asks for it.
+            caller: Who asks for it; the certificate has the reason.
             confirmation: The tenant's id once more.
-            reason: Why, for the certificate.
             large: Whether the store may stand still to clean a large file.
             on_progress: Called with the number of steps that were done.
 
@@ -287,7 +281,7 @@ class EraseTenant:
             InvalidValueError: *confirmation* is not the tenant's id.
             TenantNotFoundError: There is nothing of it.
         """
-        wish = Wish.of(tenant, caller, self.clock.now(), reason)
+        wish = Wish.of(tenant, caller, self.clock.now())
         require_confirmed(tenant, confirmation)
         # One that is renamed is not to be erased.
         erasing(await self.tenants.current(tenant), wish, ())
@@ -323,8 +317,8 @@ class EraseTenant:
             if standing_of(state) not in CLOSED and one.is_undone(
                 state, data_keys, restored=restored
             ):
-                wish = Wish.of(one.tenant, caller, self.clock.now(), "erased before, and restored")
-                await self._begun(wish)
+                restorer = caller.because("erased before, and restored")
+                await self._begun(Wish.of(one.tenant, restorer, self.clock.now()))
                 begun.append(one.tenant)
         return begun
 
@@ -468,16 +462,14 @@ class ReopenTenant:
     tenants: TenantStore
     clock: Clock
 
-    async def __call__(
-        self, tenant: TenantId, *, caller: ApiKey, reason: str | None = None
-    ) -> TenantState | None:
+    async def __call__(self, tenant: TenantId, *, caller: ApiKey) -> TenantState | None:
         """
         The state of the tenant, active again; None if it was always active.
 
         Raises:
             TenantErasedError: Its erasure is not finished.
         """
-        wish = Wish.of(tenant, caller, self.clock.now(), reason)
+        wish = Wish.of(tenant, caller, self.clock.now())
         return await _moved(self, wish, reopened, AuditAction.TENANT_REOPENED)
 
 

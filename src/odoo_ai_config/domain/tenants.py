@@ -14,10 +14,10 @@ from typing import Final
 
 from attrs import asdict, evolve, field, fields, frozen
 
-from odoo_ai_config.domain.access import LONGEST_REASON, NO_OCCASION, ApiKey, Occasion, Scope
+from odoo_ai_config.domain.access import NO_OCCASION, ApiKey, Occasion, Scope
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import HUB, BusinessArea, TenantArea, TenantId
-from odoo_ai_config.domain.json_types import JsonObject, is_storable
+from odoo_ai_config.domain.json_types import JsonObject
 
 ALGORITHM: Final = "Ed25519"
 _FORMAT: Final = 1
@@ -347,32 +347,25 @@ class Wish:
     tenant: TenantId = field()
     by: str
     at: datetime
-    occasion: Occasion = field(default=NO_OCCASION)
+    occasion: Occasion = NO_OCCASION
 
     @classmethod
-    def of(cls, tenant: TenantId, caller: ApiKey, at: datetime, reason: str | None = None) -> Wish:
+    def of(cls, tenant: TenantId, caller: ApiKey, at: datetime) -> Wish:
         """
-        The wish of *caller*, who says *reason*, or has said why.
+        The wish of *caller*.
 
         Raises:
             ScopeMissingError, TenantForbiddenError: It is no administrator of the whole hub.
-            InvalidValueError: *tenant* is the hub's own, or *reason* is too long.
+            InvalidValueError: *tenant* is the hub's own.
         """
         caller.require(Scope.ADMIN, tenant)
         caller.require_unbound()
-        occasion = evolve(caller.occasion, reason=reason or caller.occasion.reason)
-        return cls(tenant, caller.id, at, occasion)
+        return cls(tenant, caller.id, at, caller.occasion)
 
     @tenant.validator
     def _check_tenant(self, _attribute: object, value: TenantId) -> None:
         if value == HUB:
             raise InvalidValueError("account_id", "account_id")
-
-    @occasion.validator
-    def _check_reason(self, _attribute: object, value: Occasion) -> None:
-        reason = value.reason
-        if reason is not None and not (0 < len(reason) <= LONGEST_REASON and is_storable(reason)):
-            raise InvalidValueError("reason", "reason")
 
     def granted(self, current: TenantState | None, standing: Standing) -> TenantState:
         """

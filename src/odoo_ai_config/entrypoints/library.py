@@ -360,7 +360,10 @@ class Hub:
         """
         The same hub, which tells the audit trail *reason* with all that is done by it.
         """
-        return evolve(self, caller=self.caller.because(reason))
+        return evolve(self, caller=self._because(reason))
+
+    def _because(self, reason: str | None) -> ApiKey:
+        return self.caller if reason is None else self.caller.because(reason)
 
     async def audit(
         self, *, tenant: str | None = None, before: int | None = None, limit: int = 50
@@ -493,8 +496,7 @@ class Hub:
         return await self.services.move_area(
             _owner(tenant, from_domain),
             _owner(tenant, to_domain),
-            caller=self.caller,
-            reason=reason,
+            caller=self._because(reason),
             dry_run=dry_run,
         )
 
@@ -513,7 +515,7 @@ class Hub:
         old, new, rename = TenantId(tenant), TenantId(to), self.services.rename_tenant
         if dry_run:
             return await rename.planned(old, new, caller=self.caller)
-        state = await rename(old, new, caller=self.caller, reason=reason)
+        state = await rename(old, new, caller=self._because(reason))
         return state.contents or TenantContents()
 
     async def suspend_tenant(self, tenant: str, *, reason: str | None = None) -> None:
@@ -525,7 +527,7 @@ class Hub:
             TenantErasedError: It is erased.
         """
         suspend = self.services.suspend_tenant
-        await suspend(TenantId(tenant), caller=self.caller, reason=reason)
+        await suspend(TenantId(tenant), caller=self._because(reason))
 
     async def end_suspension(self, tenant: str, *, reason: str | None = None) -> None:
         """
@@ -535,7 +537,7 @@ class Hub:
             TenantErasedError: It is erased.
         """
         end = self.services.suspend_tenant.end
-        await end(TenantId(tenant), caller=self.caller, reason=reason)
+        await end(TenantId(tenant), caller=self._because(reason))
 
     async def tenant_contents(self, tenant: str) -> TenantContents:
         """
@@ -561,9 +563,8 @@ class Hub:
         """
         await self.services.erase_tenant(
             TenantId(tenant),
-            caller=self.caller,
+            caller=self._because(reason),
             confirmation=confirm,
-            reason=reason,
             large=large,
         )
         return await self.erasure_certificate(tenant)
@@ -585,7 +586,7 @@ class Hub:
         Raises:
             TenantErasedError: Its erasure is not finished.
         """
-        await self.services.reopen_tenant(TenantId(tenant), caller=self.caller, reason=reason)
+        await self.services.reopen_tenant(TenantId(tenant), caller=self._because(reason))
 
     async def credential(self, tenant: str, domain: str, ref: str) -> SecretText:
         """

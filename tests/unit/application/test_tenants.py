@@ -126,11 +126,11 @@ async def said(hub: MemoryHub, number: int, **changes: Json) -> MessageId:
 
 
 async def suspend(hub: MemoryHub) -> TenantState | None:
-    return await hub.suspend_tenant(TENANT, caller=ANYBODY, reason="unpaid")
+    return await hub.suspend_tenant(TENANT, caller=ANYBODY.because("unpaid"))
 
 
 async def erase(hub: MemoryHub) -> TenantState:
-    return await hub.erase_tenant(TENANT, caller=ANYBODY, confirmation="acme", reason="left")
+    return await hub.erase_tenant(TENANT, caller=ANYBODY.because("left"), confirmation="acme")
 
 
 def actions(hub: MemoryHub) -> list[AuditAction]:
@@ -312,7 +312,7 @@ async def test_odoo_is_refused_until_the_tenant_is_reopened(world: World) -> Non
     await erase(hub)
     with pytest.raises(TenantErasedError):
         await sync(hub)
-    state = await hub.reopen_tenant(TENANT, caller=ANYBODY, reason="came back")
+    state = await hub.reopen_tenant(TENANT, caller=ANYBODY.because("came back"))
     assert state is not None
     assert (state.standing, state.reason) == (Standing.ACTIVE, "came back")
     await sync(hub, "new")

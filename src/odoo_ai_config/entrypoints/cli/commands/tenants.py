@@ -72,9 +72,6 @@ tenants: Final = App(
 )
 
 Tenant = Annotated[str, Parameter(help="Cliente (account_id).")]
-Reason = Annotated[
-    str | None, Parameter(help="Por quê, para quem perguntar depois; até 500 caracteres.")
-]
 
 _STANDINGS: Final = {
     Standing.ACTIVE: "ativo",
@@ -196,7 +193,7 @@ async def retention(
 
 
 @tenants.command
-async def suspend(tenant: Tenant, *, reason: Reason = None, flags: StoreFlags = AS_SET) -> None:
+async def suspend(tenant: Tenant, *, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
     Suspende um cliente: nada dele é servido nem roteado, e nada se perde.
 
@@ -204,18 +201,18 @@ async def suspend(tenant: Tenant, *, reason: Reason = None, flags: StoreFlags = 
     """
     owner = TenantId(tenant)
     async with session(flags) as services:
-        state = await services.suspend_tenant(owner, caller=OPERATOR, reason=reason)
+        state = await services.suspend_tenant(owner, caller=operator(flags))
     _say_standing(owner, state)
 
 
 @tenants.command
-async def unsuspend(tenant: Tenant, *, reason: Reason = None, flags: StoreFlags = AS_SET) -> None:
+async def unsuspend(tenant: Tenant, *, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
     Termina a suspensão de um cliente.
     """
     owner = TenantId(tenant)
     async with session(flags) as services:
-        state = await services.suspend_tenant.end(owner, caller=OPERATOR, reason=reason)
+        state = await services.suspend_tenant.end(owner, caller=operator(flags))
     _say_standing(owner, state)
 
 
@@ -232,8 +229,7 @@ async def erase(
             "ninguém grava enquanto isso (dois segundos a cada 100 MiB). Sem isto, só até 64 MiB."
         ),
     ] = False,
-    reason: Reason = None,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Apaga um cliente, para sempre: ficam o certificado e a trilha de auditoria.
@@ -252,9 +248,8 @@ async def erase(
         with progress("passos") as advance:
             state = await services.erase_tenant(
                 owner,
-                caller=OPERATOR,
+                caller=operator(flags),
                 confirmation=confirm,
-                reason=reason,
                 large=large,
                 on_progress=advance,
             )
@@ -265,13 +260,13 @@ async def erase(
 
 
 @tenants.command
-async def reopen(tenant: Tenant, *, reason: Reason = None, flags: StoreFlags = AS_SET) -> None:
+async def reopen(tenant: Tenant, *, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
     Reabre um cliente apagado: o que o Odoo envia dele volta a ser guardado, com outra chave.
     """
     owner = TenantId(tenant)
     async with session(flags) as services:
-        state = await services.reopen_tenant(owner, caller=OPERATOR, reason=reason)
+        state = await services.reopen_tenant(owner, caller=operator(flags))
     _say_standing(owner, state)
 
 
@@ -374,8 +369,7 @@ async def move(
     from_area: Annotated[str, Parameter(help="Área de negócio como ela se chama agora.")],
     to_area: Annotated[str, Parameter(help="Área de negócio como ela vai se chamar.")],
     dry_run: Annotated[bool, Parameter(help="Só mostra o que mudaria.")] = False,
-    reason: Reason = None,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Muda uma área de negócio: documentos com o histórico, credenciais, canais e endereços.
@@ -386,9 +380,7 @@ async def move(
     source = TenantArea(owner, BusinessArea.from_text(from_area))
     target = TenantArea(owner, BusinessArea.from_text(to_area))
     async with (reading if dry_run else session)(flags) as services:
-        plan = await services.move_area(
-            source, target, caller=OPERATOR, reason=reason, dry_run=dry_run
-        )
+        plan = await services.move_area(source, target, caller=operator(flags), dry_run=dry_run)
     rows = [(f"{one.key.kind}", str(one.version)) for one in plan.documents]
     say_table(("DOCUMENTO", "VERSÃO"), rows)
     done = "mudaria" if dry_run else "mudou"
@@ -404,8 +396,7 @@ async def rename(
     *,
     to: Annotated[str, Parameter(help="Identificador que o cliente vai ter.")],
     dry_run: Annotated[bool, Parameter(help="Só mostra o que mudaria.")] = False,
-    reason: Reason = None,
-    flags: StoreFlags = AS_SET,
+    flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
     Dá outro identificador a um cliente: tudo dele muda junto.
@@ -418,7 +409,7 @@ async def rename(
         if dry_run:
             _say_contents(await rename_tenant.planned(old, new, caller=OPERATOR))
             return
-        state = await rename_tenant(old, new, caller=OPERATOR, reason=reason)
+        state = await rename_tenant(old, new, caller=operator(flags))
     if state.contents is not None:
         _say_contents(state.contents)
     _say_standing(old, state)

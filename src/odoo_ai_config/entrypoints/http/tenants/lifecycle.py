@@ -160,9 +160,8 @@ async def erase_tenant(request: web.Request, caller: ApiKey) -> web.Response:
         return shown(erasure_shown(tenant, None, contents), NO_STORE)
     state = await erase(
         tenant,
-        caller=caller,
+        caller=_because(request, caller),
         confirmation=_CONFIRM.of(request),
-        reason=_REASON.of(request),
         large=is_asked(request, _LARGE.name),
     )
     return shown(erasure_shown(tenant, state, state.contents), NO_STORE)
@@ -240,8 +239,7 @@ async def move_area(request: web.Request, caller: ApiKey) -> web.Response:
     plan = await request.app[SERVICES].move_area(
         TenantArea(tenant, domain_of(request)),
         TenantArea(tenant, to),
-        caller=caller,
-        reason=_REASON.of(request),
+        caller=_because(request, caller),
         dry_run=_is_dry(request),
     )
     return shown(move_shown(plan, dry_run=_is_dry(request)), NO_STORE)
@@ -266,8 +264,16 @@ async def rename_tenant(request: web.Request, caller: ApiKey) -> web.Response:
     if _is_dry(request):
         contents = await rename.planned(tenant, to, caller=caller)
         return shown(rename_shown(tenant, to, contents, None), NO_STORE)
-    state = await rename(tenant, to, caller=caller, reason=_REASON.of(request))
+    state = await rename(tenant, to, caller=_because(request, caller))
     return shown(rename_shown(tenant, to, state.contents, state), NO_STORE)
+
+
+def _because(request: web.Request, caller: ApiKey) -> ApiKey:
+    """
+    The caller with the reason of the query, if there is one; the header is for all routes.
+    """
+    reason = _REASON.of(request)
+    return caller if reason is None else caller.because(reason, caller.occasion.request_id)
 
 
 def _is_dry(request: web.Request) -> bool:
@@ -330,7 +336,7 @@ async def _moved(
     request: web.Request, caller: ApiKey, move: Callable[..., Awaitable[TenantState | None]]
 ) -> web.Response:
     tenant = tenant_of(request)
-    state = await move(tenant, caller=caller, reason=_REASON.of(request))
+    state = await move(tenant, caller=_because(request, caller))
     return shown(standing_shown(tenant, state), NO_STORE)
 
 

@@ -35,6 +35,8 @@ def acme(folder: Path, empty_store: None) -> None:
 @pytest.mark.usefixtures("acme")
 def test_suspension_begins_and_ends(command: Command) -> None:
     assert command("tenants", "standings").err == "Todos os clientes estão ativos.\n"
+    refused = command("tenants", "suspend", "acme", "--reason", "senha=hunter2hunter2")
+    assert (refused.status, "hunter2" in refused.err) == (1, False)
     suspended = command("tenants", "suspend", "acme", "--reason", "não pagou")
     assert suspended.out.startswith("Cliente acme: suspenso, desde ")
     heading, row = command("tenants", "standings").lines

@@ -89,6 +89,28 @@ async def test_erasure_that_is_not_confirmed_is_refused(web: WebHub, query: str)
     assert (await web.get(CONFIG)).status == 200
 
 
+@pytest.mark.parametrize("reason", ["senha%3Dhunter2hunter2", "a%0Ab", "+"])
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [
+        ("POST", "suspension?"),
+        ("DELETE", "suspension?"),
+        ("POST", "reopening?"),
+        ("POST", "rename?to=654321&"),
+        ("POST", "default/move?to=Varejo&"),
+        ("DELETE", "?confirm=123456&"),
+    ],
+)
+async def test_reason_with_a_secret_is_refused_everywhere(
+    web: WebHub, method: str, route: str, reason: str
+) -> None:
+    place = f"{TENANT}/{route}" if not route.startswith("?") else TENANT + route
+    answer = await web.ask(method, f"{place}reason={reason}")
+    assert (answer.status, (await answer.json())["errors"][0]["field"]) == (422, "reason")
+    assert "hunter2" not in await answer.text()
+    assert (await web.get(CONFIG)).status == 200
+
+
 async def test_certificate_is_verified_with_the_published_key(web: WebHub) -> None:
     assert await problem(web, "GET", f"{TENANT}/certificate") == (404, "certificate_not_found")
     await erased(web)
