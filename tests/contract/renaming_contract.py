@@ -14,11 +14,14 @@ from typing import Any, Final
 import pytest
 from attrs import define, evolve
 
+from odoo_ai_config.adapters.plain_records import decoded, encoded
+from odoo_ai_config.application.copies import BackUpStore, RestoreStore
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import ContentionError
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
+from odoo_ai_config.application.ports.store_records import RecordKind as StoredKind
 from odoo_ai_config.domain.addresses import Feed, RecordKind
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
@@ -47,6 +50,7 @@ from odoo_ai_config.domain.tenants import (
     TenantInUseError,
     TenantRenamedError,
     TenantState,
+    standing_of,
 )
 from tests.contract.moving_contract import (
     FROM,
@@ -146,6 +150,15 @@ async def of(stores: Stores, tenant: TenantId) -> list[InboxMessage]:
 async def noted_erasures(hub: MemoryHub) -> dict[TenantId, NotedErasure]:
     noted = map(NotedErasure.from_text, await hub.revoked_keys.noted())
     return {one.tenant: one for one in noted if one is not None}
+
+
+async def backed_up(stores: Stores) -> list[tuple[StoredKind, bytes]]:
+    """
+    All that is stored.
+    """
+    lines: list[tuple[StoredKind, bytes]] = []
+    await BackUpStore(stores.records, encoded)(lambda *line: lines.append(line), lambda *_: None)
+    return lines
 
 
 async def rename(hub: MemoryHub) -> Standing:
@@ -578,8 +591,7 @@ class RenamingContract(StoreContract):
         await stores.inbox.claim(LIMITS, now=now, until=now + timedelta(minutes=2))
         assert await rename(hub) is Standing.RENAMING
         await hub.erase_tenant(NEW, caller=ANYBODY, confirmation=NEW.value)
-        (done,) = await hub.rename_tenant.go_on()
-        assert done.standing is Standing.RENAMED
+        assert await hub.rename_tenant.go_on() == []
         assert await of(stores, ACME) == []
         assert await of(stores, NEW) == []
 
@@ -612,6 +624,77 @@ class RenamingContract(StoreContract):
         assert await rename(hub) is Standing.RENAMING
         await hub.erase_tenant(NEW, caller=ANYBODY, confirmation=NEW.value)
         assert (await noted_erasures(hub))[ACME].is_undone(None, keys, restored=False)
+
+    async def test_erasure_takes_along_what_still_follows(self, stores: Stores) -> None:
+        hub = await furnished(stores)
+        now = hub.clock.now()
+        await stores.inbox.claim(LIMITS, now=now, until=now + timedelta(minutes=2))
+        assert await rename(hub) is Standing.RENAMING
+        left = await of(stores, ACME)
+        assert left
+        contents = await hub.erase_tenant.planned(NEW, caller=ANYBODY)
+        assert contents.messages == 4
+        state = await hub.erase_tenant(NEW, caller=ANYBODY, confirmation=NEW.value)
+        # The certificate says what is: nothing is left, and nothing opens.
+        assert state.contents == contents
+        assert await of(stores, ACME) == []
+        assert await stores.secrets.keys_of(ACME) == []
+        before = await stores.tenants.current(ACME)
+        assert standing_of(before) is Standing.RENAMED
+
+    @pytest.mark.parametrize("lives", range(0, 30, 3))
+    async def test_interrupted_erasure_takes_along_what_still_follows(
+        self, stores: Stores, lives: int
+    ) -> None:
+        hub = await furnished(stores)
+        now = hub.clock.now()
+        await stores.inbox.claim(LIMITS, now=now, until=now + timedelta(minutes=2))
+        assert await rename(hub) is Standing.RENAMING
+        left = [lives]
+        store: Any = Mortal(stores.config, left)
+        tenants: Any = Mortal(stores.tenants, left)
+        ending = evolve(hub.rename_tenant, store=store, tenants=tenants)
+        erase = evolve(hub.erase_tenant, store=store, tenants=tenants, end_rename=ending.finish)
+        with contextlib.suppress(KilledError):
+            await erase(NEW, caller=ANYBODY, confirmation=NEW.value)
+        state = await hub.erase_tenant(NEW, caller=ANYBODY, confirmation=NEW.value)
+        assert state.standing is Standing.ERASED
+        assert state.contents is not None
+        assert state.contents.messages == 4
+        assert await of(stores, ACME) == []
+        assert await stores.secrets.keys_of(ACME) == []
+
+    async def test_who_gets_an_erased_id_by_a_rename_is_left_alone(self, stores: Stores) -> None:
+        # How the client stands, it stands since before the erasure.
+        hub = await furnished(stores)
+        await publish(hub, TenantArea(NEW, FROM.domain), note="of another client")
+        await hub.suspend_tenant(NEW, caller=ANYBODY)
+        await hub.suspend_tenant.end(NEW, caller=ANYBODY)
+        hub.clock.time += timedelta(days=1)
+        await hub.erase_tenant(ACME, caller=ANYBODY, confirmation=ACME.value)
+        hub.clock.time += timedelta(days=1)
+        await hub.reopen_tenant(ACME, caller=ANYBODY)
+        await hub.rename_tenant(NEW, ACME, caller=ANYBODY)
+        assert await hub.erase_tenant.again(caller=ANYBODY, restored=True) == []
+
+    @pytest.mark.parametrize("named_once_more", [False, True])
+    async def test_who_had_an_erased_id_before_is_left_alone(
+        self, stores: Stores, *, named_once_more: bool
+    ) -> None:
+        hub, third = await furnished(stores), TenantId("third")
+        lines = await backed_up(stores)
+        hub.clock.time += timedelta(days=1)
+        await rename(hub)
+        if named_once_more:
+            await hub.rename_tenant(NEW, third, caller=ANYBODY)
+        hub.clock.time += timedelta(days=1)
+        # Somebody else gets the id, and leaves.
+        await hub.reopen_tenant(ACME, caller=ANYBODY)
+        await seal(hub, FROM, "of another client")
+        hub.clock.time += timedelta(days=1)
+        await hub.erase_tenant(ACME, caller=ANYBODY, confirmation=ACME.value)
+        await RestoreStore(stores.records, encoded, decoded)(lines, lambda *_: None)
+        assert await hub.erase_tenant.again(caller=ANYBODY, restored=True) == []
 
     async def test_rename_that_an_erasure_overtakes_is_refused(self, stores: Stores) -> None:
         hub = await furnished(stores)

@@ -119,7 +119,7 @@ class RenameTenant:
         if current is None or current.successor != new:
             decide = partial(self._decided, wish, new)
             await commit_decided(self.store, decide, wish.occasion)
-        return await self._finished(old)
+        return await self.finish(old)
 
     async def go_on(self, on_failure: OnFailure = raised) -> Sequence[TenantState]:
         """
@@ -131,7 +131,7 @@ class RenameTenant:
     async def _continued(self, old: TenantId) -> TenantState | None:
         # The new id has just been erased or renamed: the next call knows it.
         with suppress(TenantErasedError, TenantRenamedError):
-            return await self._finished(old)
+            return await self.finish(old)
         return None
 
     async def _decided(self, wish: Wish, new: TenantId) -> tuple[Changeset, TenantContents]:
@@ -196,7 +196,12 @@ class RenameTenant:
             ]
         return changes
 
-    async def _finished(self, old: TenantId) -> TenantState:
+    async def finish(self, old: TenantId) -> TenantState:
+        """
+        Continue with the rename of *old*, and return its state.
+
+        Nothing waits for a worker if who has the rest of it now is erased.
+        """
         if await self._followed(old):
             await commit_decided(self.store, partial(self._forgotten, old))
             while await self.tenants.remove_some(old):

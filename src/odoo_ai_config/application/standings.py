@@ -214,6 +214,16 @@ async def heir_of(tenants: TenantStore, tenant: TenantId) -> tuple[TenantId, Ten
     return tenant, state
 
 
+async def following(tenants: TenantStore) -> dict[TenantId, TenantId]:
+    """
+    The ids whose messages still follow a rename, and who has everything else of them now.
+    """
+    return {
+        state.tenant: (await heir_of(tenants, state.tenant))[0]
+        async for state in states_of(tenants, {Standing.RENAMING})
+    }
+
+
 async def states_of(
     tenants: TenantStore, standings: Collection[Standing]
 ) -> AsyncIterator[TenantState]:

@@ -5,11 +5,11 @@ List tenants, suspend them, erase them and reopen them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.errors import ContentionError
@@ -22,7 +22,13 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.revoked_keys import RevokedKeys
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.tenant_store import TenantStore
-from odoo_ai_config.application.standings import OnFailure, for_each, raised, states_of
+from odoo_ai_config.application.standings import (
+    OnFailure,
+    following,
+    for_each,
+    raised,
+    states_of,
+)
 from odoo_ai_config.domain.access import ApiKey, Occasion, Scope
 from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
@@ -231,6 +237,10 @@ class EraseTenant:
     The first commit closes the tenant and destroys its data keys: from there on nothing opens,
     nothing is served and nothing new is stored. The rest goes in short steps. If the program ends
     in between, the next call or `go_on` continues.
+
+    Args:
+        end_rename: Ends the rename of an id from which something still follows to the erased
+            tenant: nothing is left under that id, either.
     """
 
     store: ConfigStore
@@ -241,6 +251,7 @@ class EraseTenant:
     addresses: AddressStore
     noted: RevokedKeys
     signer: CertificateSigner
+    end_rename: Callable[[TenantId], Awaitable[object]]
     clock: Clock
 
     async def planned(self, tenant: TenantId, *, caller: ApiKey) -> TenantContents:
@@ -253,7 +264,7 @@ class EraseTenant:
         """
         wish = Wish.of(tenant, caller, self.clock.now())
         resumed(await self.tenants.current(tenant), wish)
-        contents = await self.tenants.contents(tenant)
+        contents = await self._contents(tenant)
         if contents == TenantContents():
             raise TenantNotFoundError
         return contents
@@ -311,11 +322,12 @@ class EraseTenant:
         """
         begun = []
         found = map(NotedErasure.from_text, sorted(await self.noted.noted()))
-        for one in (one for one in found if one is not None):
+        notes = [one for one in found if one is not None]
+        for one in notes:
             state = await self.tenants.current(one.tenant)
             data_keys = [key.key_id for key in await self.secrets.keys_of(one.tenant)]
             if standing_of(state) not in CLOSED and one.is_undone(
-                state, data_keys, restored=restored
+                state, data_keys, restored=restored, begin=one.begin(notes)
             ):
                 restorer = caller.because("erased before, and restored")
                 await self._begun(Wish.of(one.tenant, restorer, self.clock.now()))
@@ -329,10 +341,20 @@ class EraseTenant:
         Raises:
             StoreUnusableError: The list beside the store cannot be read or written.
         """
-        erasures = [state async for state in states_of(self.tenants, ERASURE)]
-        notes = {note.text for state in erasures for note in NotedErasure.all_of(state)}
+        notes = await self._notes([state async for state in states_of(self.tenants, ERASURE)])
         if missing := notes - await self.noted.noted():
             await self.noted.note(missing)
+
+    async def _notes(self, erasures: Sequence[TenantState]) -> set[str]:
+        """
+        What is to be noted of *erasures*: also who had one of these ids before and still lives.
+        """
+        notes = [note for state in erasures for note in NotedErasure.all_of(state)]
+        ids = {note.tenant for note in notes}
+        if ids:
+            async for state in states_of(self.tenants, set(Standing) - CLOSED):
+                notes += [note for note in NotedErasure.kept_of(state) if note.tenant in ids]
+        return {note.text for note in notes}
 
     async def _begun(self, wish: Wish) -> None:
         tenant = wish.tenant
@@ -355,9 +377,10 @@ class EraseTenant:
         on_progress: Callable[[int], None] = _unreported,
     ) -> TenantState:
         # Before anything goes: a restored older store does not bring it back.
-        notes = NotedErasure.all_of(await self._current(tenant))
-        await self.noted.note([note.text for note in notes])
+        await self.noted.note(await self._notes([await self._current(tenant)]))
         await self._counted(tenant)
+        for old in await self._earlier(tenant):
+            await self.end_rename(old)
         await self._revoked(tenant)
         await self._released(tenant)
         steps = 0
@@ -439,10 +462,31 @@ class EraseTenant:
             current = await self._current(tenant)
             if current.contents is not None:
                 return Changeset(), None
-            contents = await self.tenants.contents(tenant)
+            contents = await self._contents(tenant)
             return Changeset(tenant_states=(counted(current, contents),)), None
 
         await commit_decided(self.store, decide)
+
+    async def _contents(self, tenant: TenantId) -> TenantContents:
+        """
+        What there is of *tenant*, also of what still follows from its earlier ids.
+        """
+        contents = await self.tenants.contents(tenant)
+        for old in await self._earlier(tenant):
+            left = await self.tenants.contents(old)
+            contents = evolve(
+                contents,
+                messages=contents.messages + left.messages,
+                conversations=contents.conversations + left.conversations,
+            )
+        return contents
+
+    async def _earlier(self, tenant: TenantId) -> Sequence[TenantId]:
+        """
+        The earlier ids of *tenant* from which something still follows.
+        """
+        heirs = await following(self.tenants)
+        return [old for old, heir in heirs.items() if heir == tenant]
 
     async def _current(self, tenant: TenantId) -> TenantState:
         current = await self.tenants.current(tenant)

@@ -21,8 +21,9 @@ from odoo_ai_config.domain.json_types import JsonObject
 
 ALGORITHM: Final = "Ed25519"
 _FORMAT: Final = 1
-# Begins the notes of erasures, and no id.
-_NOTED: Final = "erased"
+# Begin the notes, and no id.
+_ERASED: Final = "erased"
+_RENAMED: Final = "renamed"
 
 
 class Standing(enum.Enum):
@@ -227,6 +228,13 @@ class TenantState:
         return self.standing in CLOSED
 
     @property
+    def held_at(self) -> datetime:
+        """
+        A moment at which whoever has the id now had it, and nobody else before.
+        """
+        return max((self.since, *(one.until for one in self.earlier)))
+
+    @property
     def destroys_keys(self) -> bool:
         """
         Whether the data keys of the tenant are destroyed with its commit.
@@ -245,11 +253,13 @@ class NotedErasure:
         tenant: An id that the erased tenant had, the last one or an earlier one.
         at: Until when it had that.
         data_keys: Those that it had under that id.
+        kept: Nothing is erased: this tenant has another id since, and the next one is.
     """
 
     tenant: TenantId
     at: datetime
     data_keys: tuple[str, ...]
+    kept: bool = False
 
     @classmethod
     def all_of(cls, state: TenantState) -> Iterable[NotedErasure]:
@@ -260,12 +270,21 @@ class NotedErasure:
             yield cls(one.tenant, one.until, one.data_keys)
         yield cls(state.tenant, state.since, state.data_keys)
 
+    @classmethod
+    def kept_of(cls, state: TenantState) -> Iterable[NotedErasure]:
+        """
+        The notes about the ids that the tenant of *state* had, and somebody else may get.
+        """
+        for one in state.earlier:
+            yield cls(one.tenant, one.until, one.data_keys, kept=True)
+
     @property
     def text(self) -> str:
         """
         The note as one word.
         """
-        return "/".join((_NOTED, str(self.tenant), self.at.isoformat(), *self.data_keys))
+        noted = _RENAMED if self.kept else _ERASED
+        return "/".join((noted, str(self.tenant), self.at.isoformat(), *self.data_keys))
 
     @classmethod
     def from_text(cls, text: str) -> NotedErasure | None:
@@ -275,23 +294,42 @@ class NotedErasure:
         noted, *parts = text.split("/")
         try:
             tenant, at, *data_keys = parts
-            known = cls(TenantId(tenant), datetime.fromisoformat(at), tuple(data_keys))
+            kept = noted == _RENAMED
+            known = cls(TenantId(tenant), datetime.fromisoformat(at), tuple(data_keys), kept)
         except (ValueError, InvalidValueError):
             return None
-        return known if noted == _NOTED else None
+        return known if noted in {_ERASED, _RENAMED} else None
+
+    def begin(self, notes: Iterable[NotedErasure]) -> datetime | None:
+        """
+        Until when somebody else had the id before, by all *notes*; None if nobody had.
+        """
+        ends = [one.at for one in notes if one.tenant == self.tenant and one.at < self.at]
+        return max(ends, default=None)
 
     def is_undone(
-        self, state: TenantState | None, data_keys: Iterable[str], *, restored: bool
+        self,
+        state: TenantState | None,
+        data_keys: Iterable[str],
+        *,
+        restored: bool,
+        begin: datetime | None = None,
     ) -> bool:
         """
         Whether a store that has this *state* and these *data_keys* is from before the erasure.
 
-        The keys prove it. Where a tenant has none, the time tells it, but only of a *restored*
-        store: another one may have a tenant of the same name.
+        The keys prove it. Where a tenant has none of them, the time tells it, but only of a
+        *restored* store: another one may have a tenant of the same name. What is from before
+        *begin* is somebody else's, and so is what is from behind the erasure.
         """
-        if not self.data_keys or set(data_keys).isdisjoint(self.data_keys):
-            return restored and (state is None or state.since < self.at)
-        return True
+        if self.kept:
+            return False
+        if not set(data_keys).isdisjoint(self.data_keys):
+            return True
+        if state is None:
+            # Whoever comes after somebody else has one.
+            return restored and begin is None
+        return restored and (begin is None or begin <= state.held_at) and state.held_at < self.at
 
 
 @frozen

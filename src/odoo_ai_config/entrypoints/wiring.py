@@ -291,6 +291,17 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     writer = StepWriter(store)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
     conversations = ports.conversations
+    rename_tenant = RenameTenant(
+        store,
+        tenants,
+        ports.collections,
+        ports.api_keys,
+        inbox,
+        conversations,
+        texts,
+        relocator,
+        clock,
+    )
     reply_sender = ReplySender(accounts, ports.chatwoot)
     silence = SilenceCheck(conversations, inbox, crews, accounts, clock)
     work_signal = WorkSignal()
@@ -345,6 +356,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             ports.addresses,
             ports.revoked_keys,
             ports.certificates,
+            rename_tenant.finish,
             clock,
         ),
         explain_silence=ExplainSilence(conversations, inbox, standings, silence, clock),
@@ -389,17 +401,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             clock,
         ),
         reconcile=Reconcile(store, channels, ports.collections),
-        rename_tenant=RenameTenant(
-            store,
-            tenants,
-            ports.collections,
-            ports.api_keys,
-            inbox,
-            conversations,
-            texts,
-            relocator,
-            clock,
-        ),
+        rename_tenant=rename_tenant,
         reopen_tenant=ReopenTenant(store, tenants, clock),
         replay_messages=ReplayMessages(store, inbox, channels, texts, clock, work_signal),
         resolve_route=ResolveRoute(channels, standings),

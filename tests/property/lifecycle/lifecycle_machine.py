@@ -336,6 +336,17 @@ class LifecycleMachine(RuleBasedStateMachine):
         state = self.run(ports.tenants.current(tenant))
         if state is not None and state.standing in {Standing.ERASING, Standing.ERASED}:
             self._gone(tenant, state.standing)
+        self._follow()
+
+    def _follow(self) -> None:
+        """
+        An erasure ends the renames that lead to its tenant.
+        """
+        for tenant, standing in self.standings.items():
+            if standing is Standing.RENAMING:
+                state = self.run(self.hub.ports.tenants.current(tenant))
+                assert state is not None
+                self.standings[tenant] = state.standing
 
     def _gone(self, tenant: TenantId, standing: Standing) -> None:
         self.standings[tenant] = standing
@@ -380,6 +391,7 @@ class LifecycleMachine(RuleBasedStateMachine):
         for state in self.run(self.hub.erase_tenant.go_on()):
             assert self.standings[state.tenant] is Standing.ERASING
             self._gone(state.tenant, Standing.ERASED)
+        self._follow()
 
     @rule(tenant=tenants)
     def reopen(self, tenant: TenantId) -> None:

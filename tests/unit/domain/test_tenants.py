@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -299,6 +300,46 @@ def test_erasure_is_noted_under_each_id_that_the_tenant_had() -> None:
     again = reopened(erased(begun, Certificate({}, Signature("k", b"", b""))), late)
     assert again is not None
     assert again.earlier == ()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_note_is_read_back(*, kept: bool) -> None:
+    note = NotedErasure(ACME, AT, ("k1", "k2"), kept)
+    assert NotedErasure.from_text(note.text) == note
+
+
+def test_time_tells_whose_the_id_was_where_no_key_does() -> None:
+    day = DAY
+    first = NotedErasure(ACME, AT, ("k1",), kept=True)
+    second = NotedErasure(ACME, AT + 4 * day, ("k2",))
+    notes = [first, second, NotedErasure(TenantId("other"), AT + day, ())]
+    begin = second.begin(notes)
+    assert (first.begin(notes), begin) == (None, AT)
+
+    def undone(since: timedelta | None, keys: tuple[str, ...] = (), **more: Any) -> bool:
+        at = None if since is None else evolve(state(Standing.ACTIVE), since=AT + since)
+        known: Any = {"restored": True, "begin": begin, **more}
+        return second.is_undone(at, keys, **known)
+
+    assert undone(2 * day)
+    assert undone(timedelta())
+    # Of whoever had the id before, and of whoever got it later.
+    assert not undone(-day)
+    assert not undone(None)
+    assert not undone(4 * day)
+    assert undone(-day, begin=None)
+    assert undone(None, begin=None)
+    # The keys prove it, and without them only a backup can be meant.
+    assert undone(-day, ("k2", "k3"), restored=False)
+    assert not undone(2 * day, ("k3",), restored=False)
+    assert not first.is_undone(None, ("k1",), restored=True)
+
+
+def test_state_that_came_with_a_rename_is_as_young_as_that() -> None:
+    until = EarlierId(TenantId("before"), AT, ("k1",))
+    old = state(Standing.SUSPENDED)
+    assert old.held_at == AT - DAY
+    assert succeeding(None, WISH, old, until).held_at == AT
 
 
 def test_renamed_tenant_is_refused_with_its_new_id() -> None:

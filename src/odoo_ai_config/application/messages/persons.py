@@ -24,7 +24,7 @@ from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.conversation_store import ConversationStore
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.tenant_store import TenantStore
-from odoo_ai_config.application.standings import heir_of, states_of
+from odoo_ai_config.application.standings import following, heir_of
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
@@ -40,7 +40,7 @@ from odoo_ai_config.domain.messages.inbox import (
     body_context,
 )
 from odoo_ai_config.domain.messages.persons import Person, PersonKind
-from odoo_ai_config.domain.tenants import Standing, refuse_closed
+from odoo_ai_config.domain.tenants import refuse_closed
 
 MOST_AT_ONCE: Final = 50
 _PAGE: Final = 500
@@ -151,21 +151,12 @@ class PersonSearch:
         found = [await self.digest(person, tenant) for tenant in tenants]
         return [digest for digest in found if digest is not None]
 
-    async def heirs(self) -> dict[TenantId, TenantId]:
-        """
-        The ids whose messages still follow a rename, and who has everything else of them now.
-        """
-        following = states_of(self.tenants, {Standing.RENAMING})
-        return {
-            state.tenant: (await heir_of(self.tenants, state.tenant))[0]
-            async for state in following
-        }
-
     async def ids_of(self, tenant: TenantId) -> list[TenantId]:
         """
         The ids under which there are messages of *tenant*: first the earlier ones.
         """
-        return [*(old for old, heir in (await self.heirs()).items() if heir == tenant), tenant]
+        heirs = await following(self.tenants)
+        return [*(old for old, heir in heirs.items() if heir == tenant), tenant]
 
     async def presence(self, person: Person, tenant: TenantId) -> Presence:
         """
@@ -183,7 +174,7 @@ class PersonSearch:
         What there is of *person* among the things of each tenant, and of nobody.
         """
         found: dict[TenantId, Presence] = {}
-        heirs = await self.heirs()
+        heirs = await following(self.tenants)
         secrets, after = self.texts.sealer.secrets, None
         while keys := await secrets.active_keys(after=after, limit=_PAGE):
             digests = await run_off_loop(
