@@ -328,8 +328,9 @@ class MovingContract(StoreContract):
         hub = await filled(stores)
         other = owner("acme", "other")
         faster = partial(hub.move_area, FROM, other, caller=ANYBODY)
-        with pytest.raises(DocumentNotFoundError):
+        with pytest.raises(AreaMovedError) as caught:
             await overtaken(hub.move_area, faster)(FROM, TO, caller=ANYBODY)
+        assert caught.value.place == other
         assert await revealed(hub, other) == "secret 2"
 
     async def test_move_that_an_erasure_overtakes_is_refused(self, stores: Stores) -> None:

@@ -22,6 +22,7 @@ from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.tenant_store import TenantStore
+from odoo_ai_config.application.standings import refuse_gone
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
@@ -54,6 +55,7 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.tenants import (
     AreaInUseError,
     AreaMove,
+    AreaMovedError,
     MoveTooLargeError,
     TenantVersion,
     Wish,
@@ -335,6 +337,7 @@ class MoveArea:
         Raises:
             InvalidValueError: Both are the same.
             DocumentNotFoundError: *source* has no document.
+            AreaMovedError: It has moved already.
             AreaInUseError: *target* has documents.
             MoveTooLargeError: *source* has too many versions and credentials, or too much text.
             TenantErasedError, TenantRenamedError: The tenant is erased or renamed.
@@ -369,7 +372,7 @@ class MoveArea:
             told_at = believed(event_at, now=wish.at)
             if await self._is_late(told_at, place, target):
                 return
-            with suppress(DocumentNotFoundError):
+            with suppress(DocumentNotFoundError, AreaMovedError):
                 await self._moved(place, target, wish, event_at=told_at)
 
     async def _is_late(
@@ -395,6 +398,7 @@ class MoveArea:
             state = relocated(current, wish, AreaMove(source.domain, target.domain))
             newest = await self._documents(source)
             if not newest:
+                refuse_gone(source, current)
                 raise DocumentNotFoundError
             if await self._documents(target):
                 raise AreaInUseError

@@ -115,7 +115,7 @@ class Standings:
         known: TenantState | Remembered | None = await self.tenants.remembered(area.tenant)
         if not any(one is not None and not one.deleted for one in newest):
             known = await self.tenants.current(area.tenant)
-        _refuse_gone(area, known)
+        refuse_gone(area, known)
 
     async def require_all_mapped(
         self, stored: Collection[MappingRevision], revisions: Collection[MappingRevision]
@@ -148,7 +148,7 @@ class Standings:
             for tenant in sorted({one.owner.tenant for one in mappings}):
                 refuse_closed(tenant, unusual[tenant])
             for owner in sorted(gained):
-                _refuse_gone(owner, unusual[owner.tenant])
+                refuse_gone(owner, unusual[owner.tenant])
 
         await run_off_loop(refuse, cost=ENTRY * (len(stored) + len(revisions)))
 
@@ -263,7 +263,13 @@ async def for_each(
     return done
 
 
-def _refuse_gone(area: TenantArea, known: TenantState | Remembered | None) -> None:
+def refuse_gone(area: TenantArea, known: TenantState | Remembered | None) -> None:
+    """
+    Refuse *area* if its tenant is closed, or if it has moved.
+
+    Raises:
+        TenantErasedError, TenantRenamedError, AreaMovedError: That is so.
+    """
     refuse_closed(area.tenant, known)
     place = area.domain if known is None else place_in(known.moves, area.domain)
     if place != area.domain:

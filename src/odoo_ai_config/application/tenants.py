@@ -214,7 +214,7 @@ class SuspendTenant:
         wish = Wish.of(tenant, caller, self.clock.now())
         if not await self.store.documents(tenant):
             # An erased one has none, either.
-            suspended(await self.tenants.current(tenant), wish)
+            refuse_closed(tenant, await self.tenants.current(tenant))
             raise TenantNotFoundError
         return await _moved(self, wish, suspended, AuditAction.TENANT_SUSPENDED)
 
@@ -263,7 +263,7 @@ class EraseTenant:
             TenantErasedError: It is erased.
         """
         wish = Wish.of(tenant, caller, self.clock.now())
-        resumed(await self.tenants.current(tenant), wish)
+        refuse_closed(wish.tenant, await self.tenants.current(wish.tenant))
         contents = await self._contents(tenant)
         if contents == TenantContents():
             raise TenantNotFoundError

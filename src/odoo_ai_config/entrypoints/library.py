@@ -491,6 +491,7 @@ class Hub:
 
         Raises:
             DocumentNotFoundError: The area has no document.
+            AreaMovedError: It has moved already.
             AreaInUseError: The other one has documents.
         """
         return await self.services.move_area(

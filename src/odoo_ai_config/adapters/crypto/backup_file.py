@@ -129,6 +129,9 @@ def writing_backup(
     """
     if path.exists():
         raise FileExistsError(0, "já existe", str(path))
+    if not path.parent.is_dir():
+        # The name that the file has until it is whole is no name to be told.
+        raise FileNotFoundError(0, "a pasta não existe", str(path.parent))
     unfinished = path.with_name(f".{path.name}.unfinished")
     # Left behind by a process that was killed.
     unfinished.unlink(missing_ok=True)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from binascii import Error as NotBase64
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,6 @@ from odoo_ai_config.domain.retention import (
     VERSIONS,
 )
 from odoo_ai_config.domain.tenants import (
-    ALGORITHM,
     CertificateInvalidError,
     Standing,
     TenantContents,
@@ -62,7 +61,7 @@ from odoo_ai_config.entrypoints.cli.terminal import (
 )
 from odoo_ai_config.entrypoints.container import Container
 from odoo_ai_config.entrypoints.http.tenants.handlers import tenant_shown
-from odoo_ai_config.entrypoints.http.tenants.lifecycle import standing_shown
+from odoo_ai_config.entrypoints.http.tenants.lifecycle import keys_shown, standing_shown
 
 tenants: Final = App(
     name="tenants",
@@ -262,7 +261,9 @@ async def erase(
 @tenants.command
 async def reopen(tenant: Tenant, *, flags: WriteFlags = WRITE_AS_SET) -> None:
     """
-    Reabre um cliente apagado: o que o Odoo envia dele volta a ser guardado, com outra chave.
+    Reabre um cliente apagado, ou o identificador que um cliente deixou.
+
+    O que o Odoo envia com ele volta a ser guardado, com outra chave; nada de antes volta.
     """
     owner = TenantId(tenant)
     async with session(flags) as services:
@@ -273,7 +274,7 @@ async def reopen(tenant: Tenant, *, flags: WriteFlags = WRITE_AS_SET) -> None:
 @tenants.command
 async def standings(*, json: AsJson = False, flags: StoreFlags = AS_SET) -> None:
     """
-    Lista os clientes suspensos e apagados.
+    Lista os clientes suspensos, os apagados e os identificadores que mudaram.
     """
     async with reading(flags) as services:
         read = partial(services.read_standing.unserved, caller=OPERATOR)
@@ -306,16 +307,16 @@ async def certificate(tenant: Tenant, *, flags: StoreFlags = AS_SET) -> None:
 
 
 @tenants.command
-async def certificate_keys(*, flags: StoreFlags = AS_SET) -> None:
+async def certificate_keys(*, json: AsJson = False, flags: StoreFlags = AS_SET) -> None:
     """
     Lista as chaves públicas que conferem os certificados.
     """
     async with reading(flags) as services:
-        signer = services.ports.certificates
-        rows = [
-            (signer.key_id(key), ALGORITHM, b64encode(key).decode())
-            for key in signer.public_keys().values()
-        ]
+        found = keys_shown(services.ports.certificates)
+    if json:
+        say_json(found)
+        return
+    rows = [(key.key_id, key.algorithm, key.public_key) for key in found]
     say_table(("ID", "ALGORITMO", "CHAVE PÚBLICA"), rows)
 
 

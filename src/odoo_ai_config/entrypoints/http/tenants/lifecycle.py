@@ -13,6 +13,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from odoo_ai_config.application.moving import AreaPlan
+from odoo_ai_config.application.ports.certificate_signer import CertificateSigner
 from odoo_ai_config.domain import tenants
 from odoo_ai_config.domain.access import LONGEST_REASON, ApiKey, Scope
 from odoo_ai_config.domain.errors import (
@@ -207,19 +208,7 @@ async def list_certificate_keys(request: web.Request) -> web.Response:
     """
     List the public keys that check certificates, that of the current master key first.
     """
-    signer = request.app[SERVICES].ports.certificates
-    return shown(
-        CertificateKeys(
-            keys=[
-                CertificateKey(
-                    algorithm=tenants.ALGORITHM,
-                    key_id=signer.key_id(key),
-                    public_key=b64encode(key).decode(),
-                )
-                for key in signer.public_keys().values()
-            ]
-        )
-    )
+    return shown(CertificateKeys(keys=keys_shown(request.app[SERVICES].ports.certificates)))
 
 
 @_CHANGE(
@@ -287,6 +276,20 @@ def _required(query: Query[T], request: web.Request, caller: ApiKey) -> T:
     if found is None:
         raise InvalidFieldsError([FieldError(query.name, "required")])
     return found
+
+
+def keys_shown(signer: CertificateSigner) -> list[CertificateKey]:
+    """
+    The public keys of *signer* as the API shows them.
+    """
+    return [
+        CertificateKey(
+            algorithm=tenants.ALGORITHM,
+            key_id=signer.key_id(key),
+            public_key=b64encode(key).decode(),
+        )
+        for key in signer.public_keys().values()
+    ]
 
 
 def rename_shown(

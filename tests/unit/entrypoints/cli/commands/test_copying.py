@@ -99,6 +99,8 @@ def test_backup_is_restored_with_messages_held_and_keys_revoked(
     assert file.stat().st_mode & 0o777 == 0o600
     ring = (folder / "var" / "keyring.json").read_text()
     assert busy("backup", "hub.backup", *more).status == 1
+    refused = busy("backup", "nowhere/hub.backup", *more)
+    assert (refused.status, refused.err) == (1, "Erro: nowhere: a pasta não existe.\n")
     late = busy("keys", "create", "--name", "late", "--scope", "admin").out.split("_")[1]
     known = busy("keys", "create", "--name", "old", "--scope", "admin").out.split("_")[1]
     assert busy("backup", "second.backup", *more).status == 0

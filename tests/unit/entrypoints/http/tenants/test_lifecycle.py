@@ -164,10 +164,7 @@ async def test_business_area_moves_and_says_where_it_is(web: WebHub) -> None:
     assert await problem(web, "GET", CONFIG) == (410, "area_moved")
     again = await web.send(fixture("credentials_flat") | {"domain": "Varejo"})
     assert (again.status, (await again.json())["changed"]) == (200, True)
-    assert await problem(web, "POST", f"{TENANT}/default/move?to=food") == (
-        404,
-        "document_not_found",
-    )
+    assert await problem(web, "POST", f"{TENANT}/default/move?to=food") == (410, "area_moved")
     await web.send(fixture("credentials_flat") | {"domain": "food"})
     assert await problem(web, "POST", f"{TENANT}/food/move?to=varejo") == (409, "area_in_use")
     for to in ("", "?to=", "?to=food", "?to=%21"):
