@@ -497,6 +497,12 @@ async def test_channel_that_is_only_switched_off_is_nobodys_as_before(world: Wor
     assert (message.stage, message.reason) == (Stage.UNRESOLVED, NO_ROUTE)
 
 
+async def test_message_of_no_account_is_of_nobody_who_left(world: World) -> None:
+    hub, _ = world
+    await erase(hub)
+    assert (await hub.resolve_route(IncomingMessage(None), caller=ANYBODY)).owner is None
+
+
 async def test_channels_are_given_up_in_short_steps(world: World) -> None:
     hub, _ = world
     numbers = range(300, 505)
