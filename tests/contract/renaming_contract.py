@@ -18,6 +18,7 @@ from odoo_ai_config.adapters.plain_records import decoded, encoded
 from odoo_ai_config.application.copies import BackUpStore, RestoreStore
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import ContentionError
+from odoo_ai_config.application.messages.intake import Reception
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
@@ -39,8 +40,9 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.messages.answers import Answer
-from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.messages.persons import Person
+from odoo_ai_config.domain.messages.receiving import ChatwootEvent
 from odoo_ai_config.domain.tenants import (
     AreaMovedError,
     MoveTooLargeError,
@@ -106,7 +108,7 @@ class Mortal:
         return call
 
 
-async def receive(hub: MemoryHub, number: int, conversation: int = 301) -> None:
+def incoming(number: int, conversation: int = 301) -> tuple[ChatwootEvent, SecretText]:
     body: dict[str, Any] = {
         "event": "message_created",
         "id": number,
@@ -117,8 +119,17 @@ async def receive(hub: MemoryHub, number: int, conversation: int = 301) -> None:
         "conversation": {"id": conversation, "inbox_id": 7, "status": "pending"},
         "sender": {"id": 77, "phone_number": "+5511987654321"},
     }
-    text = SecretText(json.dumps(body))
-    await hub.receive_message(read_event(body), text, caller=ANYBODY)
+    return read_event(body), SecretText(json.dumps(body))
+
+
+async def receive(hub: MemoryHub, number: int, conversation: int = 301) -> None:
+    await hub.receive_message(*incoming(number, conversation), caller=ANYBODY)
+
+
+async def require_opens(hub: MemoryHub, id_: MessageId, text: str) -> None:
+    opened = await hub.read_message.opened(id_, caller=ANYBODY)
+    assert opened.text is not None
+    assert opened.text.text == text
 
 
 async def furnished(stores: Stores) -> MemoryHub:
@@ -391,6 +402,27 @@ class RenamingContract(StoreContract):
         late: Any = Late(stores.config, [pruning])
         await evolve(hub.erase_person, store=late)(person, ACME, caller=ANYBODY)
         assert await stores.conversations.find(WAITING) is None
+
+    async def test_message_that_a_rename_overtakes_goes_to_the_new_id(
+        self, stores: Stores
+    ) -> None:
+        hub = await furnished(stores)
+        late: Any = Late(stores.config, [rename(hub)])
+        receive_late = evolve(hub.receive_message, store=late)
+        receipt = await receive_late(*incoming(9), caller=ANYBODY)
+        assert receipt.destination is not None
+        assert receipt.destination.owner == THERE
+        await require_opens(hub, receipt.id, "text 9")
+
+    async def test_message_that_an_erasure_overtakes_is_noted(self, stores: Stores) -> None:
+        hub = await furnished(stores)
+        faster = hub.erase_tenant(ACME, caller=ANYBODY, confirmation=ACME.value)
+        late: Any = Late(stores.config, [faster])
+        receive_late = evolve(hub.receive_message, store=late)
+        receipt = await receive_late(*incoming(9), caller=ANYBODY)
+        assert (receipt.reception, receipt.reason) == (Reception.IGNORED, "tenant_erased")
+        (noted,) = await stores.inbox.page(list(Stage), limit=9)
+        assert (noted.id, noted.body) == (receipt.id, None)
 
     async def test_order_of_a_conversation_stays(self, stores: Stores) -> None:
         hub = await furnished(stores)

@@ -44,6 +44,7 @@ from odoo_ai_config.domain.messages.inbox import (
     place_of_body,
 )
 from odoo_ai_config.domain.messages.receiving import ChatwootEvent, Ignored, reason_to_ignore
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantRenamedError
 
 # The reason of a message that no mapping claims, and of one whose channel an erased tenant had.
 NO_ROUTE: Final = "no_route"
@@ -151,9 +152,12 @@ class ReceiveMessage:
             reason_to_ignore(event) is None or caller.tenant is not None or _is_said(sighting)
         )
         incoming = event.incoming if needs_route else None
+        erased = False
 
         async def decide() -> tuple[Changeset, Receipt]:
             async with self.inbox.receiving(event.origin, incoming, now=now) as first:
+                if first is None and erased:
+                    return self._left(message_id, event, at=now)
                 if first is None:
                     return await self._decided(
                         message_id, event, payload, sighting, caller=caller, at=now
@@ -163,7 +167,12 @@ class ReceiveMessage:
                 return Changeset(), Receipt(first.id, Reception.DUPLICATE)
 
         try:
-            receipt = await commit_decided(self.store, decide)
+            try:
+                receipt = await commit_decided(self.store, decide)
+            except (TenantErasedError, TenantRenamedError) as error:
+                # Closed between the look at the route and the commit. The sender does not repeat.
+                erased = isinstance(error, TenantErasedError)
+                receipt = await commit_decided(self.store, decide)
         except MessageRecordedError:
             first = await self.inbox.received(event.origin)
             if first is None:
