@@ -30,7 +30,7 @@ from odoo_ai_config.entrypoints.http.platform.errors import (
     IncompleteDataError,
 )
 from odoo_ai_config.entrypoints.http.platform.operations import Operation, Query, RouteGroup
-from odoo_ai_config.entrypoints.http.platform.paths import is_asked
+from odoo_ai_config.entrypoints.http.platform.paths import asked_text, is_asked
 from odoo_ai_config.entrypoints.http.platform.representations import route_shown
 from odoo_ai_config.entrypoints.http.platform.schema import ChatwootIdText
 from odoo_ai_config.entrypoints.http.platform.texts import language_of
@@ -107,7 +107,7 @@ async def _answering(
 
 
 def _given(query: Query[ChatwootId], request: web.Request) -> ChatwootId | None:
-    return None if request.query.get(query.name, "") in NO_ID else query.of(request)
+    return None if asked_text(request, query.name) in NO_ID else query.of(request)
 
 
 def _considered(step: Consideration) -> Considered:

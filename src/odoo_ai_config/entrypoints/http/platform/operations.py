@@ -26,7 +26,7 @@ from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.tenants import AreaMovedError, TenantErasedError, TenantRenamedError
 from odoo_ai_config.entrypoints.apps import App
-from odoo_ai_config.entrypoints.http.platform.paths import named, whole_number
+from odoo_ai_config.entrypoints.http.platform.paths import asked_text, named, whole_number
 
 T = TypeVar("T")
 # A handler takes the request. A keyed one also takes the key, a pushed one the key and the body.
@@ -73,7 +73,7 @@ class Query(Generic[T]):
         """
         The value in the query; None if it is absent or empty.
         """
-        text = request.query.get(self.name, "")
+        text = asked_text(request, self.name)
         return named(self.name, self.read, text) if text else None
 
 
@@ -111,7 +111,7 @@ class PageSize:
         """
         The number of items that the query asks for.
         """
-        text = request.query.get(self.name, "")
+        text = asked_text(request, self.name)
         if not text:
             return self.default
         return whole_number(self.name, text, rule="page_size", most=self.most)

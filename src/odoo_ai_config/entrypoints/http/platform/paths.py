@@ -84,6 +84,20 @@ def whole_number(name: str, text: str, *, rule: str = "positive", most: int | No
     return number
 
 
+def asked_text(request: web.Request, name: str) -> str:
+    """
+    The text of *name* in the query; empty if it is absent.
+
+    Raises:
+        InvalidFieldsError: It is there with different values, of which each could be meant.
+    """
+    given: set[str] = {*request.query.getall(name, ())}
+    text, *others = given or {""}
+    if others:
+        raise InvalidFieldsError([FieldError(name, "one_value")])
+    return text
+
+
 def is_asked(request: web.Request, name: str) -> bool:
     """
     Whether *name* is true in the query.

@@ -241,6 +241,7 @@ RULES: Final[Mapping[str, Text]] = {
         "não combina com outro campo da resposta",
         "does not go together with another field of the answer",
     ),
+    "one_value": Text("veio com valores diferentes", "was given with different values"),
     "at_most_10": Text("tem itens demais: no máximo 10", "has too many items: at most 10"),
     "at_most_20": Text("tem itens demais: no máximo 20", "has too many items: at most 20"),
     "at_most_50": Text("tem itens demais: no máximo 50", "has too many items: at most 50"),

@@ -142,3 +142,14 @@ async def test_other_request_id_is_replaced(web: WebHub, given: str) -> None:
     second = (await web.get("/health", X_Request_ID=given)).headers["X-Request-ID"]
     assert given not in {first, second}
     assert first != second
+
+
+async def test_parameter_with_different_values_is_refused(web: WebHub) -> None:
+    await filled(web)
+    for target in ("/v1/route?account_id=1&account_id=2", "/v1/tenants?limit=5&limit=6"):
+        refused = await web.ask("GET", target)
+        problem = await refused.json()
+        assert (refused.status, problem["code"]) == (422, "invalid_fields")
+        assert problem["errors"][0]["message"] == "veio com valores diferentes"
+    for target in ("/v1/route?account_id=1&account_id=1", "/v1/tenants?limit=5&limit=5"):
+        assert (await web.ask("GET", target)).status == 200

@@ -81,7 +81,14 @@ async def test_erased_tenant_is_gone_until_it_is_reopened(web: WebHub) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "confirm=", "confirm=12345", "confirm=123456&reason=" + "x" * 501]
+    "query",
+    [
+        "",
+        "confirm=",
+        "confirm=12345",
+        "confirm=123456&confirm=12345",
+        "confirm=123456&reason=" + "x" * 501,
+    ],
 )
 async def test_erasure_that_is_not_confirmed_is_refused(web: WebHub, query: str) -> None:
     answer = await web.ask("DELETE", f"{TENANT}?{query}")
