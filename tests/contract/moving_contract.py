@@ -41,7 +41,7 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.tenants import AreaInUseError, AreaMovedError, TenantErasedError
 from tests.contract.samples import address, owner
 from tests.contract.stores import StoreContract, Stores
-from tests.trail import acts
+from tests.trail import acts, trail
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
 
 FROM, TO = owner("acme", "retail"), owner("acme", "wholesale")
@@ -141,6 +141,19 @@ class MovingContract(StoreContract):
         assert [one.document for one in after] == [one.document for one in before]
         assert [one.updated_at for one in after] == [one.updated_at for one in before]
         assert await stores.config.documents(FROM.tenant, FROM.domain) == []
+
+    async def test_who_moves_a_document_does_not_speak_for_its_authors(
+        self, stores: Stores
+    ) -> None:
+        hub = await filled(stores)
+        mover = evolve(ANYBODY, id="mover").because("new name", "request-1")
+        await hub.move_area(FROM, TO, caller=mover)
+        said = {
+            (entry.actor, entry.reason, entry.request_id)
+            for entry in await trail(stores.audit)
+            if entry.action in {AuditAction.DOCUMENT_CHANGED, AuditAction.DOCUMENT_DELETED}
+        }
+        assert said == {(ANYBODY.id, None, None), ("mover", "new name", "request-1")}
 
     async def test_credentials_are_sealed_for_their_new_place(self, stores: Stores) -> None:
         hub = await filled(stores)

@@ -218,6 +218,7 @@ class Relocator:
             erased=sealed.erased,
             **sealed.sealing.key_parts,
             addresses=tuple(addresses),
+            moved=frozenset(revision.key for revision in moved),
         )
         by_key = {revision.key: revision for revision in moved}
         channels = sum(places(one.mapping.owner) == one.mapping.owner for one in mappings)

@@ -240,6 +240,7 @@ class Changeset:
         key_uses: Likewise for API keys.
         occasion: The audit trail has it with all that the changeset leaves there: *audit*, and an
             entry for each revision of a document and of a mapping.
+        moved: Documents whose *revisions* come from another place, with their authors and times.
     """
 
     revisions: tuple[Revision, ...] = ()
@@ -262,6 +263,7 @@ class Changeset:
     key_uses: tuple[TokenUse, ...] = ()
     tenant_states: tuple[TenantState, ...] = ()
     occasion: Occasion = NO_OCCASION
+    moved: frozenset[DocumentKey] = frozenset()
 
     @property
     def empty(self) -> bool:
@@ -300,6 +302,14 @@ class Changeset:
         *audit* with the *occasion*.
         """
         return tuple(entry.on(self.occasion) for entry in self.audit)
+
+    def occasion_of(self, revision: Revision) -> Occasion:
+        """
+        The occasion of the entry about *revision*.
+
+        None if it was *moved*: whoever moves it does not speak for its author.
+        """
+        return NO_OCCASION if revision.key in self.moved else self.occasion
 
     @property
     def size(self) -> int:

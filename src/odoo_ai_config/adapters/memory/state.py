@@ -172,7 +172,7 @@ class MemoryState:
                     deleted=revision.deleted,
                     author=revision.author,
                     at=revision.updated_at,
-                    occasion=changeset.occasion,
+                    occasion=changeset.occasion_of(revision),
                 )
             )
         for mapped in changeset.mappings:

@@ -26,7 +26,7 @@ from odoo_ai_config.adapters.mongo.records import (
 from odoo_ai_config.adapters.mongo.transaction import BulkWrite, Write, chunks
 from odoo_ai_config.adapters.mongo.uses import TOUCH
 from odoo_ai_config.application.errors import RequestRecordedError, TenantKeyChangedError
-from odoo_ai_config.domain.access import TokenUse
+from odoo_ai_config.domain.access import Occasion, TokenUse
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionChange, CollectionHead
 from odoo_ai_config.domain.errors import RevisionConflictError
@@ -52,10 +52,11 @@ def fixed_writes(
     """
     # The order decides which refusal comes first: that of a recorded request.
     records = () if changeset.idempotency_record is None else (changeset.idempotency_record,)
-    documents = [(str(revision.key), to_record(revision)) for revision in changeset.revisions]
-    # The revisions themselves are the pending entries about them: no command more.
-    said = {name: value for name, value in asdict(changeset.occasion).items() if value is not None}
-    unlinked = {**UNLINKED, **said}
+    documents = [
+        (str(revision.key), to_record(revision), _unlinked(changeset.occasion_of(revision)))
+        for revision in changeset.revisions
+    ]
+    unlinked = _unlinked(changeset.occasion)
     yield BulkWrite(
         "deliveries",
         [partial(InsertOne, to_record(record)) for record in records],
@@ -64,14 +65,14 @@ def fixed_writes(
     yield BulkWrite("tenant_keys", list(_new_key(changeset)), TenantKeyChangedError)
     yield BulkWrite(
         "documents",
-        [_succeeding({"_id": name, **record}) for name, record in documents],
+        [_succeeding({"_id": name, **record}) for name, record, _ in documents],
         RevisionConflictError,
     )
     yield BulkWrite(
         "revisions",
         [
-            partial(InsertOne, {"document": name, **record, **unlinked})
-            for name, record in documents
+            partial(InsertOne, {"document": name, **record, **pending})
+            for name, record, pending in documents
         ],
         RevisionConflictError,
     )
@@ -114,6 +115,14 @@ def fixed_writes(
         ],
     )
     yield BulkWrite("addresses", _uses(changeset.address_uses))
+
+
+def _unlinked(occasion: Occasion) -> Record:
+    """
+    What makes a revision the pending entry about itself: no command more.
+    """
+    said = {name: value for name, value in asdict(occasion).items() if value is not None}
+    return {**UNLINKED, **said}
 
 
 def _uses(uses: Sequence[TokenUse]) -> list[Write]:

@@ -190,7 +190,9 @@ class PreparedChangeset:
         for revision in changeset.revisions:
             row = REVISIONS.row(revision)
             self._writes.append(partial(_write_revision, row))
-            line = ("document", "/".join(row[:3]), row[3], row[8], *row[9:11], *occasion)
+            own = changeset.occasion_of(revision)
+            said = own.reason, own.request_id
+            line = ("document", "/".join(row[:3]), row[3], row[8], *row[9:11], *said)
             self._changes.append(line)
             self._updates[find_revision, revision.key] = revision
         for mapped in changeset.mappings:
