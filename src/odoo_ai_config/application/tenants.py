@@ -329,7 +329,7 @@ class EraseTenant:
             if standing_of(state) not in CLOSED and one.is_undone(
                 state, data_keys, restored=restored, begin=one.begin(notes)
             ):
-                restorer = caller.because("erased before, and restored")
+                restorer = caller.because("já apagado; voltou com um backup")
                 await self._begun(Wish.of(one.tenant, restorer, self.clock.now()))
                 begun.append(one.tenant)
         return begun

@@ -446,11 +446,11 @@ def relocated(current: TenantState | None, wish: Wish, move: AreaMove) -> Tenant
         for one in before
         if one.source not in {move.source, move.target}
     ]
-    granted = wish.granted(current, standing)
-    if current is not None:
-        # It stands where it stood.
-        granted = evolve(granted, since=current.since, by=current.by, reason=current.reason)
-    return evolve(granted, moves=(*moves, move))
+    granted = evolve(wish.granted(current, standing), moves=(*moves, move))
+    # It stands where it stood; the trail has the reason of the move.
+    if current is None:
+        return evolve(granted, reason=None)
+    return evolve(granted, since=current.since, by=current.by, reason=current.reason)
 
 
 def suspended(current: TenantState | None, wish: Wish) -> TenantState | None:
@@ -706,7 +706,10 @@ def statement_of(state: TenantState, *, at: datetime, scrubbed: bool) -> JsonObj
         "erased_at": at.isoformat(),
         "by": state.by,
         "reason": state.reason,
-        "destroyed_data_keys": list(state.data_keys),
+        "destroyed_data_keys": [
+            *(key for one in state.earlier for key in one.data_keys),
+            *state.data_keys,
+        ],
         "removed": {**contents.counts},
         "scrubbed": scrubbed,
     }

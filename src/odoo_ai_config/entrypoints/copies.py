@@ -4,8 +4,10 @@ Whole stores, opened to be copied, backed up and restored.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 
 from attrs import frozen
@@ -133,10 +135,13 @@ async def restore(
         missing = set(head.master_ids).difference(() if found is None else found.ids)
         if missing:
             raise MasterKeyMissingError(*sorted(missing)).sought_in(ring.place)
+        records = reader.records(passphrase)
+        # Another passphrase is found out before there is a store.
+        first = await asyncio.to_thread(lambda: list(islice(records, 1)))
         async with opened_stores(container) as stores:
             await stores.ensure_ready()
             restore_store = RestoreStore(stores.records, container.encode(), container.decode())
-            digests = await restore_store(reader.records(passphrase), on_progress)
+            digests = await restore_store(chain(first, records), on_progress)
             services = container.services()
             await services.check_key_ring(make=False)
             revocations = await settle_revocations(services, restored=True)

@@ -565,7 +565,7 @@ async def test_backup_from_before_an_erasure_brings_nothing_back(
     assert await hub.ports.secrets.keys_of(TENANT) == []
     (state,) = await hub.erase_tenant.go_on()
     assert state.standing is Standing.ERASED
-    assert state.reason == "erased before, and restored"
+    assert state.reason == "já apagado; voltou com um backup"
     assert "canary" not in repr(hub.state)
     assert await erased_again(hub, restored=restored) == []
 

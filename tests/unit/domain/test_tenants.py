@@ -290,6 +290,8 @@ def test_erasure_is_noted_under_each_id_that_the_tenant_had() -> None:
     resting = suspended(last, late)
     begun = erasing(resting, late, ("k4",))
     assert begun is not None
+    statement = statement_of(begun, at=AT, scrubbed=True)
+    assert statement["destroyed_data_keys"] == ["k1", "k2", "k3", "k4"]
     noted = [(one.tenant, one.at, one.data_keys) for one in NotedErasure.all_of(begun)]
     assert noted == [
         (ACME, AT, ("k1",)),

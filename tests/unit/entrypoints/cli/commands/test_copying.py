@@ -195,6 +195,8 @@ def test_damaged_backup_or_wrong_passphrase_is_refused(busy: Command, folder: Pa
         ended = busy("restore", name, "--to", "sqlite:///new.db", *more)
         assert (ended.status, ended.out) == (1, ""), name
         assert said in ended.err, name
+        # Another passphrase makes no store.
+        assert name != "sealed" or not (folder / "new.db").exists()
     assert busy("restore", "absent", "--to", COPY).status == 1
     # What the refused ones left goes.
     assert busy("restore", "plain", "--to", "sqlite:///new.db").status == 0
