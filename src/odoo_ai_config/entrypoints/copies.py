@@ -4,7 +4,6 @@ Whole stores, opened to be copied, backed up and restored.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import chain, islice
@@ -137,7 +136,7 @@ async def restore(
             raise MasterKeyMissingError(*sorted(missing)).sought_in(ring.place)
         records = reader.records(passphrase)
         # Another passphrase is found out before there is a store.
-        first = await asyncio.to_thread(lambda: list(islice(records, 1)))
+        first = list(islice(records, 1))
         async with opened_stores(container) as stores:
             await stores.ensure_ready()
             restore_store = RestoreStore(stores.records, container.encode(), container.decode())
