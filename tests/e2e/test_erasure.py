@@ -9,11 +9,19 @@ import json
 import random
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import aiohttp
+import bson
 import pytest
+from pymongo import MongoClient
 
-from tests.e2e.hub_process import HubProcess, credentials_event, run, serving
+from tests.e2e.hub_process import HubProcess, credentials_event, environment, run, serving
+from tests.mongo_server import mongo_uri
+
+__all__ = ["mongo_uri"]
 
 TENANT, CANARY = "cliente-que-sai", "c4n4ry-of-the-client"
 PATH = f"/v1/tenants/{TENANT}"
@@ -118,6 +126,58 @@ async def test_erasure_survives_a_kill_at_any_moment(rounds: int, tmp_path: Path
             assert hub.stop() == 0
         assert traces(folder) == []
     assert interrupted or rounds == 3
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        pytest.param(2, marks=pytest.mark.bulk),
+        pytest.param(15, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+    ],
+)
+async def test_erasure_on_mongodb_survives_a_kill_at_any_moment(
+    rounds: int, mongo_uri: str, tmp_path: Path
+) -> None:
+    chance = random.Random(rounds)
+    for number in range(rounds):
+        folder, name = tmp_path / str(number), f"e2e_{uuid4().hex}"
+        folder.mkdir()
+        store = urlsplit(mongo_uri)._replace(path=f"/{name}").geturl()
+        env = environment(ODOO_AI_CONFIG_STORE_URL=store)
+        with MongoClient[Any](mongo_uri) as client:
+
+            def canaries(database: Any = client[name]) -> list[str]:
+                return [
+                    found
+                    for found in database.list_collection_names()
+                    for record in database[found].find()
+                    if CANARY.encode() in bson.encode(record)
+                ]
+
+            with serving(folder, env=env) as hub:
+                await fill(hub)
+                assert canaries()
+                erasure = asyncio.create_task(erase(hub))
+                await asyncio.sleep(chance.random() * 0.6)
+                hub.kill()
+                with suppress(aiohttp.ClientError):
+                    await erasure
+            with serving(folder, env=env) as hub:
+                if await standing_of(hub) != "active":
+                    await is_refused(hub, "tenant_erased")
+                while (status := await erase(hub)) == 503:
+                    # What a killed process has begun ends by itself after a minute.
+                    client.admin.command("killAllSessions", [])
+                assert status == 200
+                await is_refused(hub, "tenant_erased")
+                assert canaries() == []
+                certificate = json.loads(
+                    run(folder, "tenants", "certificate", TENANT, env=env).stdout
+                )["certificate"]
+                assert certificate["removed"]["items"] == ITEMS
+                assert certificate["removed"]["revisions"] == 2 * EVENTS
+                assert hub.stop() == 0
+            client.drop_database(name)
 
 
 async def test_server_finishes_an_erasure_by_itself(tmp_path: Path) -> None:
