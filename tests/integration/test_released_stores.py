@@ -40,7 +40,7 @@ from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.crew import CrewStandIn
 
 RELEASED = Path(__file__).parents[1] / "fixtures" / "released"
-SQLITE_SCHEMAS = range(1, 11)
+SQLITE_SCHEMAS = range(1, 12)
 MONGO_SCHEMAS = (1, 3, 5, 9)
 # The version of schema 3 first served what schema 2 introduced.
 COLLECTIONS_AND_MESSAGES = 3
@@ -56,6 +56,7 @@ API_KEYS = {
     "sqlite_schema_8.db.gz": "oac_B7OeuqLntVKG_-LAevrjy33zlZqupQFF7BHmvSSe3AmpyVUzNngNkK-I",
     "sqlite_schema_9.db.gz": "oac_coTlgM96Eyzd_ER39neh5hYeJ_mzHsPzMGpHHtlyaW-6a61EqaI2cp54",
     "sqlite_schema_10.db.gz": "oac_coTlgM96Eyzd_ER39neh5hYeJ_mzHsPzMGpHHtlyaW-6a61EqaI2cp54",
+    "sqlite_schema_11.db.gz": "oac_coTlgM96Eyzd_ER39neh5hYeJ_mzHsPzMGpHHtlyaW-6a61EqaI2cp54",
     "mongo_1.json.gz": "oac_GuKFxVYncUHw_pOiTmy4NYNikLOxM2eM5c4F5LoUf88nQG-4mm8feW0c",
     "mongo_3.json.gz": "oac_OyUuRFffx8LC_5SPrUIUjl7_sLThYO1M5guY1sUoQ3W9vp_XLlwVz7hM",
     "mongo_5.json.gz": "oac_EsUynj5B0CB1_jP65QcfrfR8TJ3dt4237roL2re4v91OxYMGub-v84SQ",
@@ -63,7 +64,12 @@ API_KEYS = {
 }
 # Those that were killed with messages at every stage, by conversation and in the order in which
 # they came. Two are of one conversation; that of the first belongs to another tenant.
-WITH_MESSAGES = ("sqlite_schema_9.db.gz", "sqlite_schema_10.db.gz", "mongo_9.json.gz")
+WITH_MESSAGES = (
+    "sqlite_schema_9.db.gz",
+    "sqlite_schema_10.db.gz",
+    "sqlite_schema_11.db.gz",
+    "mongo_9.json.gz",
+)
 STAGES = [
     ("301", Stage.UNRESOLVED, "crew_not_found"),
     ("401", Stage.QUEUED, "crew_unavailable"),

@@ -455,7 +455,6 @@ INSERT INTO audit_end SELECT 1, 0, printf('%064d', 0), NULL, NULL, value FROM se
 ALTER TABLE changes ADD COLUMN author TEXT NOT NULL DEFAULT '';
 ALTER TABLE changes ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE changes ADD COLUMN reason TEXT;
-ALTER TABLE changes ADD COLUMN request_id TEXT;
 DELETE FROM changes;
 INSERT INTO changes (seq, what, key, version, at, author, deleted)
 SELECT value + row_number() OVER (ORDER BY at, key, version), past.* FROM sequence, (
@@ -497,13 +496,18 @@ CREATE TABLE tenant_states (
     contents TEXT,
     certificate TEXT,
     moves TEXT NOT NULL,
-    successor TEXT,
-    earlier TEXT NOT NULL
+    successor TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX remembered_tenants ON tenant_states (tenant, standing, moves, successor)
 WHERE standing <> 'active' OR moves <> '[]';
 -- Whose items are written there.
 ALTER TABLE pushes ADD COLUMN tenant TEXT;
+"""
+
+# The ids that a renamed tenant had, as JSON, and the request that made a change.
+_EARLIER_IDS: Final = """
+ALTER TABLE tenant_states ADD COLUMN earlier TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE changes ADD COLUMN request_id TEXT;
 """
 
 # Item n leads from version n to version n + 1. Never change one that was released.
@@ -519,6 +523,7 @@ _MIGRATIONS: Final = (
     _MAPPING_HISTORY,
     _CONVERSATIONS,
     _LIFECYCLE,
+    _EARLIER_IDS,
 )
 
 # In one statement, so that a migration by another process does not come in between.
