@@ -1,35 +1,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo import deadlines
 from odoo_ai_config.application.collections import SyncCollection
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import CollectionSync
-from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import AT, collection_key, item, pushed
 from tests.contract.stores import Stores
-from tests.mongo_server import open_client, temporary_database
 from tests.stand_ins.clock import ManualClock
 from tests.unit.application.memory_hub import ANYBODY
 
 KEY = collection_key()
 # More than one command writes, so that each push keeps the others waiting for a while.
 MANY = 400
-
-
-@pytest.fixture
-async def stores(mongo_uri: str) -> AsyncIterator[Stores]:
-    async with (
-        open_client(AsyncIOMotorClient, mongo_uri) as client,
-        temporary_database(client) as database,
-    ):
-        yield stores_over(database)
 
 
 @pytest.mark.bulk

@@ -4,12 +4,10 @@ Copies into MongoDB that end between a record and what follows from it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from attrs import evolve
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.memory.state import MemoryState
 from odoo_ai_config.adapters.mongo import store_records
@@ -18,7 +16,6 @@ from odoo_ai_config.application.copies import CopyStore
 from odoo_ai_config.application.ports.store_records import RecordKind
 from odoo_ai_config.domain.messages.inbox import Stage
 from tests.contract.memory_stores import stores_over as memory_stores
-from tests.contract.mongo_stores import stores_over
 from tests.contract.snapshot import snapshot_of
 from tests.contract.store_records_contract import (
     KilledError,
@@ -29,18 +26,8 @@ from tests.contract.store_records_contract import (
     without_ids,
 )
 from tests.contract.stores import Stores
-from tests.mongo_server import open_client, temporary_database
 
 FOLLOWED = [kind for kind, how in store_records._KINDS.items() if "nothing" not in str(how.settle)]
-
-
-@pytest.fixture
-async def stores(mongo_uri: str) -> AsyncIterator[Stores]:
-    async with (
-        open_client(AsyncIOMotorClient, mongo_uri) as client,
-        temporary_database(client) as database,
-    ):
-        yield stores_over(database)
 
 
 def test_kinds_from_which_something_follows() -> None:

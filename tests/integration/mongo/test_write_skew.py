@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from odoo_ai_config.adapters.mongo import pruning, transaction
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
@@ -20,7 +19,6 @@ from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage, body_context
 from odoo_ai_config.domain.tenants import Standing, TenantErasedError, TenantState
-from tests.contract.mongo_stores import stores_over
 from tests.contract.samples import (
     AT,
     DAY,
@@ -35,19 +33,9 @@ from tests.contract.samples import (
     text_of,
 )
 from tests.contract.stores import Stores
-from tests.mongo_server import open_client, temporary_database
 from tests.trail import trail
 
 OLD, NEW = tenant_key(), tenant_key(key_id="k2")
-
-
-@pytest.fixture
-async def stores(mongo_uri: str) -> AsyncIterator[Stores]:
-    async with (
-        open_client(AsyncIOMotorClient, mongo_uri) as client,
-        temporary_database(client) as database,
-    ):
-        yield stores_over(database)
 
 
 async def side_by_side(
