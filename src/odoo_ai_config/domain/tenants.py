@@ -497,7 +497,7 @@ def erasing(
 
 def going_on(current: TenantState) -> TenantState:
     """
-    The state of an erasure that has done a step.
+    The state of an erasure or a rename that has done a step.
     """
     return evolve(current, revision=current.revision + 1)
 
@@ -513,12 +513,8 @@ def erased(current: TenantState, certificate: Certificate) -> TenantState:
     """
     The state of a tenant of which nothing is left.
     """
-    return evolve(
-        current,
-        revision=current.revision + 1,
-        standing=Standing.ERASED,
-        certificate=certificate.text,
-    )
+    done = going_on(current)
+    return evolve(done, standing=Standing.ERASED, certificate=certificate.text)
 
 
 def reopened(current: TenantState | None, wish: Wish) -> TenantState | None:
@@ -583,14 +579,14 @@ def forgetting(current: TenantState, data_keys: tuple[str, ...]) -> TenantState:
     """
     The state of a renamed tenant of which nothing is sealed any more: its *data_keys* go.
     """
-    return evolve(current, revision=current.revision + 1, data_keys=data_keys)
+    return evolve(going_on(current), data_keys=data_keys)
 
 
 def settled(current: TenantState) -> TenantState:
     """
     The state of a renamed tenant of which nothing is left.
     """
-    return evolve(current, revision=current.revision + 1, standing=Standing.RENAMED)
+    return evolve(going_on(current), standing=Standing.RENAMED)
 
 
 def require_confirmed(tenant: TenantId, confirmation: str | None) -> None:
