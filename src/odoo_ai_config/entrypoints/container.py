@@ -211,7 +211,9 @@ def _mongo_stores(
     from odoo_ai_config.adapters.mongo.tenant_store import MongoTenantStore
     from odoo_ai_config.adapters.mongo.transaction import rehearse
 
-    mongo = open_database(url.reveal(), location.driver, threads=location.threads)
+    mongo = open_database(
+        url.reveal(), location.driver, threads=location.threads, patient=location.unfinished
+    )
     return Stores(
         MongoConfigStore(mongo),
         MongoChannelDirectory(mongo),

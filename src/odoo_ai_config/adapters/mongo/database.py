@@ -73,7 +73,8 @@ CLIENT_OPTIONS: Final[Mapping[str, Any]] = {
 }
 # What a call takes at most, with the options above.
 CALL_SECONDS: Final = 2.8
-# The server needs hours for an index of a large collection, and answers at its end.
+# The server needs hours for an index of a large collection, and answers at its end. A
+# copy writes and clears more at a time than any request does.
 _PATIENT: Final[Mapping[str, Any]] = {"socketTimeoutMS": None}
 # As many as the driver has connections.
 THREADS: Final = 100
