@@ -20,6 +20,7 @@ from tests.contract.conversation_store_contract import ConversationStoreContract
 from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.feed_contract import FeedContract
 from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.memory_stores import stores_over
@@ -119,6 +120,9 @@ class TestMemoryMoving(InMemory, MovingContract): ...
 
 
 class TestMemoryRenaming(InMemory, RenamingContract): ...
+
+
+class TestMemoryFeed(InMemory, FeedContract): ...
 
 
 class TestMemorySecretStore(InMemory, SecretStoreContract): ...

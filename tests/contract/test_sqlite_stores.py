@@ -22,6 +22,7 @@ from tests.contract.conversation_store_contract import ConversationStoreContract
 from tests.contract.credentials_contract import CredentialsContract
 from tests.contract.event_order_contract import EventOrderContract
 from tests.contract.failure_contract import FailureContract
+from tests.contract.feed_contract import FeedContract
 from tests.contract.mapping_form_contract import MappingFormContract
 from tests.contract.mapping_history_contract import MappingHistoryContract
 from tests.contract.message_inbox_contract import MessageInboxContract
@@ -125,6 +126,9 @@ class TestSqliteMoving(InSqlite, MovingContract): ...
 
 
 class TestSqliteRenaming(InSqlite, RenamingContract): ...
+
+
+class TestSqliteFeed(InSqlite, FeedContract): ...
 
 
 class TestSqliteSecretStore(InSqlite, SecretStoreContract): ...

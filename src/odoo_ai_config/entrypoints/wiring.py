@@ -53,6 +53,7 @@ from odoo_ai_config.application.documents.writing import (
     PublishDocument,
     RollBackDocument,
 )
+from odoo_ai_config.application.feed import ReadFeed
 from odoo_ai_config.application.keys import (
     Authenticate,
     CreateApiKey,
@@ -242,6 +243,7 @@ class Services:
     read_mapping: ReadMapping
     read_mapping_history: ReadMappingHistory
     read_message: ReadMessage
+    read_feed: ReadFeed
     read_standing: ReadStanding
     receive_message: ReceiveMessage
     reconcile: Reconcile
@@ -387,6 +389,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         read_mapping=ReadMapping(channels, standings),
         read_mapping_history=ReadMappingHistory(channels),
         read_message=ReadMessage(store, inbox, standings, texts, clock),
+        read_feed=ReadFeed(ports.audit, vault),
         read_standing=ReadStanding(tenants, ports.certificates),
         receive_message=ReceiveMessage(
             store,

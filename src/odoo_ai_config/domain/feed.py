@@ -1,0 +1,179 @@
+"""
+The feed: what of the hub changed, in an order that never changes.
+
+It is read out of the audit trail, whose entries are numbered one after the other when they are
+linked. So nobody can see a change before an earlier one, and no commit writes anything more.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from attrs import evolve, frozen
+
+from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
+from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.identifiers import (
+    CONFIG,
+    CREDENTIALS,
+    CREWS,
+    PAUSES,
+    BusinessArea,
+    DocumentKind,
+    TenantId,
+)
+
+
+class FeedCompactedError(DomainError):
+    """
+    The cursor is not of this feed, or of another copy of the store: read all, then go on anew.
+    """
+
+
+class ChangeKind(enum.Enum):
+    """
+    What changed. The values are public.
+    """
+
+    CONFIG = "config"
+    CREDENTIALS = "credentials"
+    CREWS = "crews"
+    DOCUMENT = "document"
+    MAPPING = "mapping"
+    COLLECTION = "collection"
+    PAUSE = "pause"
+    TENANT = "tenant"
+
+
+@frozen
+class Change:
+    """
+    That something changed, and never what is in it.
+
+    Args:
+        cursor: Where a reader goes on behind it.
+        at: When it was written.
+        action: What happened.
+        tenants: Whose it is; two if a channel went from one to the other, none if nobody's.
+        area: Of a document.
+        document: The kind of a document.
+        name: Of a collection, a channel or a conversation.
+        version: The version that it has now; None of what has none.
+        deleted: Whether a document is deleted with this version.
+    """
+
+    cursor: TrailEnd
+    at: datetime
+    kind: ChangeKind
+    action: AuditAction
+    tenants: tuple[TenantId, ...] = ()
+    area: BusinessArea | None = None
+    document: DocumentKind | None = None
+    name: str | None = None
+    version: int | None = None
+    deleted: bool = False
+
+    def seen_by(self, tenant: TenantId | None) -> Change | None:
+        """
+        What whoever may see *tenant* (None: all) is told of it: nothing of another tenant.
+        """
+        if tenant is None:
+            return self
+        return evolve(self, tenants=(tenant,)) if tenant in self.tenants else None
+
+
+_OF_DOCUMENTS: Final[Mapping[DocumentKind, ChangeKind]] = {
+    CONFIG: ChangeKind.CONFIG,
+    CREDENTIALS: ChangeKind.CREDENTIALS,
+    CREWS: ChangeKind.CREWS,
+}
+_PAUSES: Final = frozenset(
+    {
+        AuditAction.CONVERSATION_PAUSED,
+        AuditAction.CONVERSATION_RESUMED,
+        AuditAction.CHANNEL_PAUSED,
+        AuditAction.CHANNEL_RESUMED,
+        AuditAction.TENANT_PAUSED,
+        AuditAction.TENANT_RESUMED,
+    }
+)
+_OF_TENANTS: Final = frozenset(
+    {
+        AuditAction.TENANT_SUSPENDED,
+        AuditAction.SUSPENSION_ENDED,
+        AuditAction.ERASURE_BEGUN,
+        AuditAction.TENANT_ERASED,
+        AuditAction.TENANT_REOPENED,
+        AuditAction.TENANT_RENAMED,
+        AuditAction.AREA_MOVED,
+    }
+)
+# What `document_audit`, a push and `MappingChange` write.
+_DOCUMENT: Final = re.compile(r"(?P<area>[^/ ]+)/(?P<kind>[^/ ]+) v(?P<version>[0-9]+)")
+_COLLECTION: Final = re.compile(r"(?P<name>[^ ]+) v(?P<version>[0-9]+)")
+_CHANNEL: Final = re.compile(
+    r"(?P<name>[^ ]+) v(?P<version>[0-9]+) [a-z_]+: (?P<owners>[^()]*?)(?: \([^()]*\))?"
+)
+
+
+def change_of(linked: LinkedEntry) -> Change | None:
+    """
+    The change that an entry of the trail is about; None if nothing that is served has changed.
+    """
+    entry = linked.entry
+    tenants = () if entry.tenant is None else (entry.tenant,)
+    change = Change(linked.end, entry.at, ChangeKind.TENANT, entry.action, tenants)
+    if entry.action in _OF_TENANTS:
+        return change
+    if entry.action in _PAUSES:
+        return evolve(change, kind=ChangeKind.PAUSE, name=entry.subject)
+    read = _READERS.get(entry.action)
+    return None if read is None else read(change, entry.subject)
+
+
+def _of_document(change: Change, subject: str) -> Change | None:
+    said = _DOCUMENT.fullmatch(subject)
+    if said is None or said["kind"] == PAUSES.value:
+        # A pause has an entry of its own, which says of what.
+        return None
+    document = DocumentKind(said["kind"])
+    return evolve(
+        change,
+        kind=_OF_DOCUMENTS.get(document, ChangeKind.DOCUMENT),
+        area=BusinessArea(said["area"]),
+        document=document,
+        version=int(said["version"]),
+        deleted=change.action is AuditAction.DOCUMENT_DELETED,
+    )
+
+
+def _of_collection(change: Change, subject: str) -> Change | None:
+    said = _COLLECTION.fullmatch(subject)
+    if said is None:
+        return None
+    kind, version = ChangeKind.COLLECTION, int(said["version"])
+    return evolve(change, kind=kind, name=said["name"], version=version)
+
+
+def _of_channel(change: Change, subject: str) -> Change | None:
+    said = _CHANNEL.fullmatch(subject)
+    if said is None:
+        return None
+    # Who has lost the channel has to know it, too.
+    owners = [owner.partition("/")[0] for owner in said["owners"].split(" -> ") if owner]
+    tenants = tuple(map(TenantId, dict.fromkeys(owners))) or change.tenants
+    kind, version = ChangeKind.MAPPING, int(said["version"])
+    return evolve(change, kind=kind, name=said["name"], version=version, tenants=tenants)
+
+
+_READERS: Final[Mapping[AuditAction, Callable[[Change, str], Change | None]]] = {
+    AuditAction.DOCUMENT_CHANGED: _of_document,
+    AuditAction.DOCUMENT_DELETED: _of_document,
+    AuditAction.COLLECTION_CHANGED: _of_collection,
+    AuditAction.CHANNEL_CHANGED: _of_channel,
+}

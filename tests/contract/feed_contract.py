@@ -1,0 +1,140 @@
+"""
+The guarantees of the feed, over every store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.application.documents.writing import DocumentWrite
+from odoo_ai_config.application.feed import FeedPage
+from odoo_ai_config.domain.access import ScopeMissingError
+from odoo_ai_config.domain.audit import TrailEnd
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.collections import CollectionSync, Item
+from odoo_ai_config.domain.errors import TenantForbiddenError
+from odoo_ai_config.domain.feed import Change, ChangeKind, FeedCompactedError
+from odoo_ai_config.domain.identifiers import CONFIG, ChatwootId, TenantId
+from tests.contract.moving_contract import over, seal
+from tests.contract.samples import collection_key, owner
+from tests.contract.stores import StoreContract, Stores
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
+
+ACME, OTHER = owner("acme"), owner("other")
+CHANNEL = ChannelKey(ChatwootId("1"), ChatwootId("7"))
+WRITERS, WRITES = 5, 12
+
+
+async def publish(hub: MemoryHub, tenant: str, number: int) -> None:
+    write = DocumentWrite(owner(tenant).document(CONFIG), ANYBODY)
+    await hub.publish_document(write, text=f'{{"number": {number}}}')
+
+
+async def read_on(hub: MemoryHub, since: TrailEnd, *, limit: int = 1000) -> FeedPage:
+    return await hub.read_feed(since, caller=ANYBODY, limit=limit)
+
+
+def summary(changes: tuple[Change, ...]) -> list[tuple[str, int | None]]:
+    return [(change.kind.value, change.version) for change in changes]
+
+
+class FeedContract(StoreContract):
+    async def test_what_changed_is_told_and_no_value(self, stores: Stores) -> None:
+        hub = over(stores)
+        begin = await hub.read_feed(None, caller=ANYBODY)
+        assert begin.changes == ()
+        await publish(hub, "acme", 1)
+        await seal(hub, ACME, "canary")
+        await hub.sync_mapping(ChannelMapping(CHANNEL, ACME), caller=ANYBODY)
+        items = CollectionSync((Item.of("1", {"name": "canary"}),), whole=True)
+        await hub.sync_collection(collection_key(), items, caller=ANYBODY)
+        await hub.pause_tenant(ACME.tenant, caller=ANYBODY)
+        await hub.suspend_tenant(ACME.tenant, caller=ANYBODY)
+        page = await read_on(hub, begin.cursor)
+        told = summary(page.changes)
+        for change in (
+            ("config", 1),
+            ("credentials", 1),
+            ("mapping", 1),
+            ("collection", 1),
+            ("pause", None),
+            ("tenant", None),
+        ):
+            assert change in told
+        assert "canary" not in repr(page)
+        assert await read_on(hub, page.cursor) == FeedPage((), page.cursor)
+
+    async def test_reader_goes_on_where_it_was(self, stores: Stores) -> None:
+        hub, since = over(stores), TrailEnd()
+        seen: list[Change] = []
+        for number in range(1, 6):
+            await publish(hub, "acme", number)
+            page = await read_on(hub, since, limit=2)
+            seen += page.changes
+            since = page.cursor
+        assert summary(tuple(seen)) == [("config", number) for number in range(1, 6)]
+        assert (await read_on(hub, TrailEnd())).changes == tuple(seen)
+
+    async def test_cursor_of_another_store_is_refused(self, stores: Stores) -> None:
+        hub = over(stores)
+        await publish(hub, "acme", 1)
+        end = (await read_on(hub, TrailEnd())).cursor
+        for other in (
+            evolve(end, hash="f" * 64),
+            evolve(end, number=end.number + 1),
+            TrailEnd(0, "f" * 64),
+        ):
+            with pytest.raises(FeedCompactedError):
+                await read_on(hub, other)
+
+    async def test_bound_reader_sees_its_own_changes(self, stores: Stores) -> None:
+        hub = over(stores)
+        await publish(hub, "acme", 1)
+        await publish(hub, "other", 1)
+        await hub.sync_mapping(ChannelMapping(CHANNEL, ACME), caller=ANYBODY)
+        await hub.sync_mapping(ChannelMapping(CHANNEL, OTHER), caller=ANYBODY)
+        for caller, tenant in ((bound_to("acme"), None), (ANYBODY, ACME.tenant)):
+            page = await hub.read_feed(TrailEnd(), caller=caller, tenant=tenant)
+            assert {change.tenants for change in page.changes} == {(ACME.tenant,)}
+            # It is told that it lost the channel, and not to whom.
+            told = summary(page.changes)
+            assert sorted(told) == [("config", 1), ("mapping", 1), ("mapping", 2)]
+            assert told.index(("mapping", 1)) < told.index(("mapping", 2))
+        with pytest.raises(TenantForbiddenError):
+            await hub.read_feed(None, caller=bound_to("acme"), tenant=TenantId("other"))
+        with pytest.raises(ScopeMissingError):
+            await hub.read_feed(None, caller=evolve(ANYBODY, scopes=frozenset()))
+
+    async def test_kinds_are_chosen(self, stores: Stores) -> None:
+        hub = over(stores)
+        await publish(hub, "acme", 1)
+        await hub.sync_mapping(ChannelMapping(CHANNEL, ACME), caller=ANYBODY)
+        only = frozenset({ChangeKind.MAPPING})
+        page = await hub.read_feed(TrailEnd(), caller=ANYBODY, kinds=only)
+        assert summary(page.changes) == [("mapping", 1)]
+
+    async def test_nobody_sees_a_change_before_an_earlier_one(self, stores: Stores) -> None:
+        hub = over(stores)
+        writing = [asyncio.create_task(self._write(hub, f"w{n}")) for n in range(WRITERS)]
+        seen: list[Change] = []
+        since = TrailEnd()
+        while not all(task.done() for task in writing):
+            page = await read_on(hub, since, limit=7)
+            seen += page.changes
+            since = page.cursor
+            await asyncio.sleep(0)
+        await asyncio.gather(*writing)
+        while (page := await read_on(hub, since)).changes:
+            seen += page.changes
+            since = page.cursor
+        assert tuple(seen) == (await read_on(hub, TrailEnd())).changes
+        for n in range(WRITERS):
+            own = [one.version for one in seen if one.tenants == (TenantId(f"w{n}"),)]
+            assert own == list(range(1, WRITES + 1))
+
+    async def _write(self, hub: MemoryHub, tenant: str) -> None:
+        for number in range(WRITES):
+            await publish(hub, tenant, number)
