@@ -5,6 +5,7 @@ The guarantees of the feed, over every store.
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from attrs import evolve
@@ -16,7 +17,7 @@ from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.collections import CollectionSync, Item
 from odoo_ai_config.domain.errors import TenantForbiddenError
-from odoo_ai_config.domain.feed import Change, ChangeKind, FeedCompactedError
+from odoo_ai_config.domain.feed import Change, FeedCompactedError, FeedKind, Interest
 from odoo_ai_config.domain.identifiers import CONFIG, ChatwootId, TenantId
 from tests.contract.moving_contract import over, seal
 from tests.contract.samples import collection_key, owner
@@ -97,14 +98,15 @@ class FeedContract(StoreContract):
         await hub.sync_mapping(ChannelMapping(CHANNEL, ACME), caller=ANYBODY)
         await hub.sync_mapping(ChannelMapping(CHANNEL, OTHER), caller=ANYBODY)
         for caller, tenant in ((bound_to("acme"), None), (ANYBODY, ACME.tenant)):
-            page = await hub.read_feed(TrailEnd(), caller=caller, tenant=tenant)
+            page = await hub.read_feed(TrailEnd(), caller=caller, interest=Interest(tenant=tenant))
             assert {change.tenants for change in page.changes} == {(ACME.tenant,)}
             # It is told that it lost the channel, and not to whom.
             told = summary(page.changes)
             assert sorted(told) == [("config", 1), ("mapping", 1), ("mapping", 2)]
             assert told.index(("mapping", 1)) < told.index(("mapping", 2))
+        other = Interest(tenant=TenantId("other"))
         with pytest.raises(TenantForbiddenError):
-            await hub.read_feed(None, caller=bound_to("acme"), tenant=TenantId("other"))
+            await hub.read_feed(None, caller=bound_to("acme"), interest=other)
         with pytest.raises(ScopeMissingError):
             await hub.read_feed(None, caller=evolve(ANYBODY, scopes=frozenset()))
 
@@ -112,8 +114,8 @@ class FeedContract(StoreContract):
         hub = over(stores)
         await publish(hub, "acme", 1)
         await hub.sync_mapping(ChannelMapping(CHANNEL, ACME), caller=ANYBODY)
-        only = frozenset({ChangeKind.MAPPING})
-        page = await hub.read_feed(TrailEnd(), caller=ANYBODY, kinds=only)
+        only = Interest(frozenset({FeedKind.MAPPING}))
+        page = await hub.read_feed(TrailEnd(), caller=ANYBODY, interest=only)
         assert summary(page.changes) == [("mapping", 1)]
 
     async def test_nobody_sees_a_change_before_an_earlier_one(self, stores: Stores) -> None:
@@ -134,6 +136,64 @@ class FeedContract(StoreContract):
         for n in range(WRITERS):
             own = [one.version for one in seen if one.tenants == (TenantId(f"w{n}"),)]
             assert own == list(range(1, WRITES + 1))
+
+    async def test_clocks_of_processes_do_not_change_the_order(self, stores: Stores) -> None:
+        one, other = over(stores), over(stores)
+        other.clock.tick(timedelta(hours=-1))
+        items = [CollectionSync((Item.of("1", {"number": n}),)) for n in range(6)]
+        for number, hub in enumerate((one, other, other, one, other, one)):
+            await publish(hub, "acme", number)
+            await hub.sync_mapping(ChannelMapping(CHANNEL, ACME, sequence=number), caller=ANYBODY)
+            await hub.sync_collection(collection_key(), items[number], caller=ANYBODY)
+        told = summary((await read_on(one, TrailEnd())).changes)
+        for kind in ("config", "mapping", "collection"):
+            assert [v for k, v in told if k == kind] == [1, 2, 3, 4, 5, 6]
+
+    async def test_follower_hears_of_what_comes(self, stores: Stores) -> None:
+        hub, writer = over(stores), over(stores)
+        await publish(hub, "acme", 1)
+        begin = TrailEnd()
+        about_acme = Interest(tenant=ACME.tenant)
+        async with (
+            hub.read_feed.following(begin, caller=ANYBODY, interest=about_acme) as acme,
+            hub.read_feed.following(None, caller=ANYBODY) as anybody,
+        ):
+            assert summary((await acme.page(0)).changes) == [("config", 1)]
+            assert (await anybody.page(0)).changes == ()
+            waiting = asyncio.create_task(acme.page(60))
+            # By another process, as far as the store can tell.
+            await publish(writer, "other", 1)
+            await publish(writer, "acme", 2)
+            assert summary((await waiting).changes) == [("config", 2)]
+            seen: list[Change] = []
+            while len(seen) < 2:
+                seen += (await anybody.page(60)).changes
+            assert [one.tenants for one in seen] == [(OTHER.tenant,), (ACME.tenant,)]
+            silence = await acme.page(0)
+            assert silence.changes == ()
+            assert silence.cursor.number >= seen[-1].cursor.number
+
+    async def test_follower_that_was_away_misses_nothing(self, stores: Stores) -> None:
+        hub = over(stores)
+        writing = asyncio.create_task(self._write(hub, "acme"))
+        seen: list[Change] = []
+        since = TrailEnd()
+        while len(seen) < WRITES:
+            async with hub.read_feed.following(since, caller=ANYBODY) as follower:
+                page = await follower.page(60)
+            seen += page.changes
+            since = page.cursor
+        await writing
+        assert [one.version for one in seen] == list(range(1, WRITES + 1))
+
+    async def test_follower_of_another_store_is_refused(self, stores: Stores) -> None:
+        hub = over(stores)
+        await publish(hub, "acme", 1)
+        wrong = TrailEnd(1, "f" * 64)
+        async with hub.read_feed.following(wrong, caller=ANYBODY) as follower:
+            with pytest.raises(FeedCompactedError) as refused:
+                await follower.page(60)
+        assert refused.value.end == (await hub.read_feed(None, caller=ANYBODY)).cursor
 
     async def _write(self, hub: MemoryHub, tenant: str) -> None:
         for number in range(WRITES):

@@ -284,8 +284,10 @@ class SyncCollection:
             )
             if change is None:
                 return Changeset(), outcome
-            action, subject = AuditAction.COLLECTION_CHANGED, f"{key.name} v{change.head.version}"
-            entry = AuditEntry(now, action, caller.id, key.tenant, subject)
+            at, action = change.head.updated_at, AuditAction.COLLECTION_CHANGED
+            entry = AuditEntry(
+                at, action, caller.id, key.tenant, f"{key.name} v{change.head.version}"
+            )
             return Changeset(collections=(change,), audit=(entry,)), outcome
 
         return await commit_once(self.store, claim, decide, caller.occasion)

@@ -21,7 +21,7 @@ from zlib import crc32
 from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.errors import CursorExpiredError, InvalidValueError
-from odoo_ai_config.domain.event_times import is_stale, latest
+from odoo_ai_config.domain.event_times import is_stale, later_than, latest
 from odoo_ai_config.domain.identifiers import TenantId, matches
 from odoo_ai_config.domain.json_types import (
     Json,
@@ -343,7 +343,7 @@ def change_after(
         version=1 if head is None else head.version + 1,
         size=(0 if head is None else head.size) + added - len(gone),
         created_at=at if head is None else head.created_at,
-        updated_at=at,
+        updated_at=at if head is None else later_than(head.updated_at, at),
         event_at=latest(event_at, None if head is None else head.event_at),
         whole_at=latest(event_at if sync.whole else None, None if head is None else head.whole_at),
     )

@@ -8,7 +8,7 @@ that is older than the one behind the stored state must not win.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -40,6 +40,8 @@ _TOO_LARGE: Final = _LONGEST_SECONDS * _THOUSAND**3
 # An earlier time is that of a clock that was never set, or a number that counts something else,
 # such as 20250501.
 _EARLIEST: Final = datetime(2001, 1, 1, tzinfo=UTC)
+# What every store tells apart.
+_TICK: Final = timedelta(microseconds=1)
 
 
 def time_in(value: Json) -> datetime | None:
@@ -117,3 +119,13 @@ def latest(*times: datetime | None) -> datetime | None:
     The latest of *times*; None if all are unknown.
     """
     return max((at for at in times if at is not None), default=None)
+
+
+def later_than(before: datetime, at: datetime) -> datetime:
+    """
+    The time of the version that is written *at* this moment behind one of *before*.
+
+    The clocks of processes differ. So that times alone tell the order of versions, each is later
+    than the one before it.
+    """
+    return max(at, before + _TICK)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 
 from attrs import evolve, frozen
 
@@ -29,13 +29,20 @@ from odoo_ai_config.domain.identifiers import (
 )
 
 
+@frozen
 class FeedCompactedError(DomainError):
     """
     The cursor is not of this feed, or of another copy of the store: read all, then go on anew.
+
+    Args:
+        end: Where to go on, after everything was read.
     """
 
+    code: ClassVar[str] = "compacted"
+    end: TrailEnd
 
-class ChangeKind(enum.Enum):
+
+class FeedKind(enum.Enum):
     """
     What changed. The values are public.
     """
@@ -50,7 +57,8 @@ class ChangeKind(enum.Enum):
     TENANT = "tenant"
 
 
-@frozen
+# Listeners are told the same ones, and their texts are made once.
+@frozen(cache_hash=True)
 class Change:
     """
     That something changed, and never what is in it.
@@ -69,7 +77,7 @@ class Change:
 
     cursor: TrailEnd
     at: datetime
-    kind: ChangeKind
+    kind: FeedKind
     action: AuditAction
     tenants: tuple[TenantId, ...] = ()
     area: BusinessArea | None = None
@@ -87,10 +95,31 @@ class Change:
         return evolve(self, tenants=(tenant,)) if tenant in self.tenants else None
 
 
-_OF_DOCUMENTS: Final[Mapping[DocumentKind, ChangeKind]] = {
-    CONFIG: ChangeKind.CONFIG,
-    CREDENTIALS: ChangeKind.CREDENTIALS,
-    CREWS: ChangeKind.CREWS,
+@frozen
+class Interest:
+    """
+    What somebody is told of.
+
+    Args:
+        tenant: Only changes of this one; None for all.
+    """
+
+    kinds: frozenset[FeedKind] = frozenset(FeedKind)
+    tenant: TenantId | None = None
+
+    def among(self, changes: Iterable[Change]) -> tuple[Change, ...]:
+        """
+        Those of *changes* that it is about.
+        """
+        of_kinds = (one.seen_by(self.tenant) for one in changes if one.kind in self.kinds)
+        return tuple(one for one in of_kinds if one is not None)
+
+
+EVERYTHING: Final = Interest()
+_OF_DOCUMENTS: Final[Mapping[DocumentKind, FeedKind]] = {
+    CONFIG: FeedKind.CONFIG,
+    CREDENTIALS: FeedKind.CREDENTIALS,
+    CREWS: FeedKind.CREWS,
 }
 _PAUSES: Final = frozenset(
     {
@@ -127,13 +156,20 @@ def change_of(linked: LinkedEntry) -> Change | None:
     """
     entry = linked.entry
     tenants = () if entry.tenant is None else (entry.tenant,)
-    change = Change(linked.end, entry.at, ChangeKind.TENANT, entry.action, tenants)
+    change = Change(linked.end, entry.at, FeedKind.TENANT, entry.action, tenants)
     if entry.action in _OF_TENANTS:
         return change
     if entry.action in _PAUSES:
-        return evolve(change, kind=ChangeKind.PAUSE, name=entry.subject)
+        return evolve(change, kind=FeedKind.PAUSE, name=entry.subject)
     read = _READERS.get(entry.action)
     return None if read is None else read(change, entry.subject)
+
+
+def changes_of(entries: Iterable[LinkedEntry]) -> list[Change]:
+    """
+    The changes that *entries* are about.
+    """
+    return [change for change in map(change_of, entries) if change is not None]
 
 
 def _of_document(change: Change, subject: str) -> Change | None:
@@ -144,7 +180,7 @@ def _of_document(change: Change, subject: str) -> Change | None:
     document = DocumentKind(said["kind"])
     return evolve(
         change,
-        kind=_OF_DOCUMENTS.get(document, ChangeKind.DOCUMENT),
+        kind=_OF_DOCUMENTS.get(document, FeedKind.DOCUMENT),
         area=BusinessArea(said["area"]),
         document=document,
         version=int(said["version"]),
@@ -156,7 +192,7 @@ def _of_collection(change: Change, subject: str) -> Change | None:
     said = _COLLECTION.fullmatch(subject)
     if said is None:
         return None
-    kind, version = ChangeKind.COLLECTION, int(said["version"])
+    kind, version = FeedKind.COLLECTION, int(said["version"])
     return evolve(change, kind=kind, name=said["name"], version=version)
 
 
@@ -167,7 +203,7 @@ def _of_channel(change: Change, subject: str) -> Change | None:
     # Who has lost the channel has to know it, too.
     owners = [owner.partition("/")[0] for owner in said["owners"].split(" -> ") if owner]
     tenants = tuple(map(TenantId, dict.fromkeys(owners))) or change.tenants
-    kind, version = ChangeKind.MAPPING, int(said["version"])
+    kind, version = FeedKind.MAPPING, int(said["version"])
     return evolve(change, kind=kind, name=said["name"], version=version, tenants=tenants)
 
 

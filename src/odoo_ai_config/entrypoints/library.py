@@ -27,7 +27,7 @@ from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.reconciliation import Reconciliation
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address, Feed, RecordKind
-from odoo_ai_config.domain.audit import LinkedEntry
+from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
 from odoo_ai_config.domain.channels.history import HistoryPlace, MappingChange
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
@@ -49,6 +49,7 @@ from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.documents.syncs import CredentialsSync, OdooConnection
 from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.feed import EVERYTHING, Change, FeedKind, Interest
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     BusinessArea,
@@ -73,6 +74,8 @@ from odoo_ai_config.entrypoints.startup import opened, trusted
 from odoo_ai_config.entrypoints.wiring import Services
 
 IN_PROCESS: Final = trusted("library")
+# How long one wait for changes takes at most, in seconds; then comes the next.
+_WAIT: Final = 3600.0
 
 
 @frozen(eq=False)
@@ -364,6 +367,36 @@ class Hub:
 
     def _because(self, reason: str | None) -> ApiKey:
         return self.caller if reason is None else self.caller.because(reason)
+
+    async def cursor(self) -> str:
+        """
+        Where `changes` goes on behind everything that is written now.
+        """
+        return str((await self.services.read_feed(None, caller=self.caller)).cursor)
+
+    async def changes(
+        self, since: str | None = None, *, tenant: str | None = None, kinds: Collection[str] = ()
+    ) -> AsyncIterator[Change]:
+        """
+        What changes, as it happens, by this program or any other; it never ends.
+
+        It goes on behind *since*, the cursor of a change or of `cursor`; without it, with the next
+        change. *kinds* are values of `FeedKind`; without them it tells everything.
+
+        Raises:
+            FeedCompactedError: *since* is of another store, or of what a restored one had.
+            StoreUnavailableError, StoreUnusableError: The store does not work.
+        """
+        begin = None if since is None else TrailEnd.from_text(since)
+        interest = Interest(
+            frozenset(map(_feed_kind, kinds)) or EVERYTHING.kinds,
+            None if tenant is None else TenantId(tenant),
+        )
+        following = self.services.read_feed.following(begin, caller=self.caller, interest=interest)
+        async with following as follower:
+            while True:
+                for change in (await follower.page(_WAIT)).changes:
+                    yield change
 
     async def audit(
         self, *, tenant: str | None = None, before: int | None = None, limit: int = 50
@@ -899,6 +932,13 @@ def _stage(name: str) -> Stage:
         return Stage(name)
     except ValueError:
         raise InvalidValueError("stage", "stage") from None
+
+
+def _feed_kind(name: str) -> FeedKind:
+    try:
+        return FeedKind(name)
+    except ValueError:
+        raise InvalidValueError("kinds", "feed_kind") from None
 
 
 def _record_kind(name: str) -> RecordKind:

@@ -118,7 +118,7 @@ async def serve(
             ready()
             await stopping.wait()
             await site.stop()
-            app[LAST_ORDERS].called = True
+            app[LAST_ORDERS].call()
             await asyncio.sleep(_LAST_REQUEST)
         finally:
             await runner.cleanup()

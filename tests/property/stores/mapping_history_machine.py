@@ -95,7 +95,9 @@ class Model:
     def write(self, mapping: ChannelMapping, at: datetime, author: str) -> None:
         states = self.states.setdefault(mapping.key, [])
         if not states or states[-1].mapping != mapping:
-            states.append(State(mapping, max([at, *(one.at for one in states)]), author))
+            states.append(
+                State(mapping, max([at, *(one.at + MICROSECOND for one in states)]), author)
+            )
 
     def now(self) -> dict[ChannelKey, ChannelMapping]:
         return {key: states[-1].mapping for key, states in self.states.items()}

@@ -14,7 +14,7 @@ from odoo_ai_config.domain.changes import (
 )
 from odoo_ai_config.domain.channels.history import MappingChange
 from odoo_ai_config.domain.channels.mapping import MappingRevision
-from odoo_ai_config.domain.feed import Change, ChangeKind, change_of
+from odoo_ai_config.domain.feed import Change, FeedKind, change_of
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
@@ -56,14 +56,14 @@ def test_each_version_of_a_document_is_told(
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        (CONFIG, ChangeKind.CONFIG),
-        (CREDENTIALS, ChangeKind.CREDENTIALS),
-        (CREWS, ChangeKind.CREWS),
-        (RETENTION, ChangeKind.DOCUMENT),
-        (DocumentKind("notes"), ChangeKind.DOCUMENT),
+        (CONFIG, FeedKind.CONFIG),
+        (CREDENTIALS, FeedKind.CREDENTIALS),
+        (CREWS, FeedKind.CREWS),
+        (RETENTION, FeedKind.DOCUMENT),
+        (DocumentKind("notes"), FeedKind.DOCUMENT),
     ],
 )
-def test_documents_are_told_by_their_kinds(kind: DocumentKind, told: ChangeKind) -> None:
+def test_documents_are_told_by_their_kinds(kind: DocumentKind, told: FeedKind) -> None:
     entry = document_audit(owner().document(kind), 1, deleted=False, author="odoo", at=AT)
     assert read(entry).kind is told
 
@@ -74,7 +74,7 @@ def test_each_version_of_a_channel_is_told_to_both_owners(
 ) -> None:
     change = MappingChange.of(after, before)
     told = read(change_audit(change))
-    assert (told.kind, told.name) == (ChangeKind.MAPPING, str(after.mapping.key))
+    assert (told.kind, told.name) == (FeedKind.MAPPING, str(after.mapping.key))
     assert told.version == after.version
     owners = (before.mapping.owner.tenant, after.mapping.owner.tenant)
     assert set(told.tenants) == set(owners)
@@ -94,11 +94,11 @@ def entry(action: AuditAction, subject: str) -> AuditEntry:
 
 def test_pushes_pauses_and_standings_are_told() -> None:
     pushed = read(entry(AuditAction.COLLECTION_CHANGED, "products v7"))
-    assert (pushed.kind, pushed.name, pushed.version) == (ChangeKind.COLLECTION, "products", 7)
+    assert (pushed.kind, pushed.name, pushed.version) == (FeedKind.COLLECTION, "products", 7)
     paused = read(entry(AuditAction.CONVERSATION_PAUSED, "conversation/1/301"))
-    assert (paused.kind, paused.name) == (ChangeKind.PAUSE, "conversation/1/301")
+    assert (paused.kind, paused.name) == (FeedKind.PAUSE, "conversation/1/301")
     erased = read(entry(AuditAction.TENANT_ERASED, "acme"))
-    assert (erased.kind, erased.name, erased.tenants) == (ChangeKind.TENANT, None, (ACME,))
+    assert (erased.kind, erased.name, erased.tenants) == (FeedKind.TENANT, None, (ACME,))
 
 
 @pytest.mark.parametrize("action", AuditAction)
@@ -106,7 +106,7 @@ def test_what_is_served_is_told_and_nothing_else(action: AuditAction) -> None:
     # A subject that nobody writes is no change of what it names.
     change = change_of(placed(entry(action, "acme")))
     kinds = {None if change is None else change.kind}
-    assert kinds <= {None, ChangeKind.PAUSE, ChangeKind.TENANT}
+    assert kinds <= {None, FeedKind.PAUSE, FeedKind.TENANT}
 
 
 def test_document_of_pauses_is_told_by_what_is_paused() -> None:

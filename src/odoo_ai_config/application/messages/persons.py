@@ -30,6 +30,7 @@ from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, MappingRevision
 from odoo_ai_config.domain.conversations.state import Conversation, ConversationKey, Seen, Sighting
 from odoo_ai_config.domain.credentials.secrets import Fingerprint, TenantKey
+from odoo_ai_config.domain.event_times import later_than
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 from odoo_ai_config.domain.messages.inbox import (
     OPEN,
@@ -472,7 +473,7 @@ def _without(
         evolve(mapping, numbers=left),
         revision.version + 1,
         revision.created_at,
-        max(at, revision.updated_at),
+        later_than(revision.updated_at, at),
         author,
         revision.event_at,
     )

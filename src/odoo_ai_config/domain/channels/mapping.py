@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.channels.phone import PhoneNumber
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
+from odoo_ai_config.domain.event_times import later_than
 from odoo_ai_config.domain.identifiers import (
     CHATWOOT_ID,
     HUB,
@@ -224,7 +225,7 @@ class MappingRevision:
 
     Args:
         created_at: The time of the channel's first version.
-        updated_at: The time of this version, never before that of the version before it.
+        updated_at: The time of this version, always after that of the version before it.
         event_at: The time of the newest event that led to this version, if it is known.
     """
 
@@ -260,8 +261,7 @@ def remapped(
         mapping,
         current.version + 1,
         created_at=current.created_at,
-        # The clocks of several processes differ, and a moment shows a prefix of the versions.
-        updated_at=max(at, current.updated_at),
+        updated_at=later_than(current.updated_at, at),
         author=author,
         event_at=current.event_at,
     )

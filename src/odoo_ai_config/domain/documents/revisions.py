@@ -16,7 +16,7 @@ from odoo_ai_config.domain.errors import (
     InvalidValueError,
     PreconditionFailedError,
 )
-from odoo_ai_config.domain.event_times import latest
+from odoo_ai_config.domain.event_times import later_than, latest
 from odoo_ai_config.domain.identifiers import DocumentKey
 
 
@@ -27,7 +27,7 @@ class Revision:
 
     Args:
         created_at: The time of the document's first revision.
-        updated_at: The time of this revision.
+        updated_at: The time of this revision, always after that of the one before it.
         author: Id of the API key that wrote it, or the name of a process of the hub.
         deleted: This is a tombstone: the document does not exist from this version on.
         event_at: The time of the newest event that led to this version, if it is known. What
@@ -72,7 +72,7 @@ def successor(
         current.version + 1,
         document,
         created_at=at if current.deleted else current.created_at,
-        updated_at=at,
+        updated_at=later_than(current.updated_at, at),
         author=author,
         event_at=latest(event_at, current.event_at),
     )
@@ -103,7 +103,7 @@ def tombstone(current: Revision | None, *, author: str, at: datetime) -> Revisio
         current,
         version=current.version + 1,
         document=Document.of({}),
-        updated_at=at,
+        updated_at=later_than(current.updated_at, at),
         author=author,
         deleted=True,
     )

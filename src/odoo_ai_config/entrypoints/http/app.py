@@ -61,7 +61,7 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
         failures=FailureLimits(options.failed_authentications_per_second),
         known_keys=KnownKeys(services.ports.api_keys),
     )
-    app[LAST_ORDERS] = last_orders = LastOrders()
+    app[LAST_ORDERS] = last_orders = LastOrders(services.read_feed.release)
     app[STORE_WATCH] = store_watch = StoreWatch(services.ports.store.check, metrics.store_failure)
     if services.ports.spool is not None and services.spool_arrival is not None:
         app[SPOOL] = RequestSpool(

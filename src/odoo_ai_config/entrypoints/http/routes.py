@@ -28,6 +28,7 @@ from odoo_ai_config.entrypoints.http.conversations.handlers import ROUTES as CON
 from odoo_ai_config.entrypoints.http.cors import CrossOrigin, preflight_answer
 from odoo_ai_config.entrypoints.http.credentials.handlers import ROUTES as CREDENTIALS
 from odoo_ai_config.entrypoints.http.documents.handlers import ROUTES as DOCUMENTS
+from odoo_ai_config.entrypoints.http.feed.handlers import ROUTES as FEED
 from odoo_ai_config.entrypoints.http.keys.handlers import ROUTES as KEYS
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import COMPANY_SERVICES
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
@@ -87,6 +88,7 @@ GROUPS: Final = (
     PERSONS,
     CONVERSATIONS,
     AUDIT,
+    FEED,
     ADDRESSES,
     RECORDS,
     KEYS,

@@ -20,6 +20,7 @@ from odoo_ai_config.entrypoints.http.routes import GROUPS
 UNDESCRIBED_HEADERS: Final = {
     "content-type",
     "content-length",
+    "transfer-encoding",
     "connection",
     "date",
     "server",

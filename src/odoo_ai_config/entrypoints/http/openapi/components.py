@@ -78,6 +78,7 @@ def parameters() -> JsonObject:
             maxLength=LONGEST_REASON,
             examples=["INC-4711: senha trocada"],
         ),
+        _parameter("Last-Event-ID", "The `id` of the last event, as browsers send it."),
         _parameter("Idempotency-Key", idempotency, pattern=_IDEMPOTENCY_KEY),
         _parameter("webhook-id", f"Standard Webhooks. {idempotency}", pattern=_IDEMPOTENCY_KEY),
         _parameter("webhook-timestamp", "Standard Webhooks: Unix seconds."),
@@ -131,6 +132,7 @@ def headers() -> JsonObject:
         "X-Content-Type-Options": _header(
             "Browsers must not guess the type.", schema=_one_of("nosniff")
         ),
+        "X-Accel-Buffering": _header("Proxies must not buffer.", schema=_one_of("no")),
         "Referrer-Policy": _header("Always `no-referrer`.", schema=_one_of("no-referrer")),
     }
 

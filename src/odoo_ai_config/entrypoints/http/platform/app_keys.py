@@ -4,6 +4,7 @@ Typed keys under which handlers find what they need.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -21,9 +22,21 @@ from odoo_ai_config.entrypoints.wiring import Services
 class LastOrders:
     """
     Whether the server is stopping, so that every answer is its connection's last.
+
+    Args:
+        release: Ends the requests that wait for something to tell.
     """
 
-    called: bool = False
+    def __init__(self, release: Callable[[], None] = lambda: None) -> None:
+        self.called = False
+        self._release = release
+
+    def call(self) -> None:
+        """
+        The server stops.
+        """
+        self.called = True
+        self._release()
 
 
 LAST_ORDERS: Final = web.AppKey("last_orders", LastOrders)

@@ -92,6 +92,9 @@ class Problem:
     section: Annotated[str, Meta(description="With `ambiguous_mapping`.")] | UnsetType = UNSET
     owner: Annotated[str, Meta(description="With `channel_owned`.")] | UnsetType = UNSET
     claimant: Annotated[str, Meta(description="With `channel_owned`.")] | UnsetType = UNSET
+    cursor: (
+        Annotated[str, Meta(description="With `compacted`: the feed's cursor of now.")] | UnsetType
+    ) = UNSET
     moved_to: (
         Annotated[
             str,

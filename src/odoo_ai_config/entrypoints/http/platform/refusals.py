@@ -26,6 +26,7 @@ from odoo_ai_config.domain.channels.mapping import (
     NumberTakenError,
 )
 from odoo_ai_config.domain.errors import CodedError
+from odoo_ai_config.domain.feed import FeedCompactedError
 from odoo_ai_config.domain.messages.inbox import WrongStageError
 from odoo_ai_config.domain.tenants import (
     AreaInUseError,
@@ -367,6 +368,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             domain.CursorExpiredError,
             "O cursor expirou; leia a coleção desde o início",
             "The cursor has expired; read the collection from its beginning",
+        ),
+        Row(
+            FeedCompactedError,
+            "O cursor não é deste feed; leia tudo de novo e siga a partir do cursor de agora",
+            "The cursor is not of this feed; read everything again, then go on from the cursor of "
+            "now",
+            members=lambda error, _: {"cursor": str(error.end)},
         ),
         Row(
             HistoryPrunedError,

@@ -27,6 +27,8 @@ _NAME: Final = "odoo-ai-config"
 # Metrics count all unknown paths as one.
 NOWHERE: Final = "/{path}"
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+# How many seconds a request has waited for something to tell, which nobody's work took.
+WAITED: Final = web.RequestKey("waited", float)
 
 
 class RequestTrace:
@@ -86,10 +88,10 @@ class RequestTrace:
                     bind_contextvars(request_id=request_id, **about)
                 watch.failed(error)
                 response = answer_to(error, request, metrics)
-            self._sign(request, response, request_id)
+            self.sign(request, response)
             if last_orders.called:
                 response.force_close()
-            count(response.status, perf_counter() - started)
+            count(response.status, perf_counter() - started - request.get(WAITED, 0.0))
             return response
 
         return trace
@@ -101,7 +103,7 @@ class RequestTrace:
         request_id = self._name(request)
         bind_contextvars(request_id=request_id)
         response = answer_to(error, request, self._metrics)
-        self._sign(request, response, request_id)
+        self.sign(request, response)
         self._count_unrouted(response.status, 0.0)
         return response
 
@@ -112,11 +114,12 @@ class RequestTrace:
         request[REQUEST_ID] = request_id
         return request_id
 
-    def _sign(
-        self, request: web.BaseRequest, response: web.StreamResponse, request_id: str
-    ) -> None:
+    def sign(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """
+        Add to *response* the headers that every answer has; one that is streamed needs them first.
+        """
         headers = response.headers
-        headers[_HEADER] = request_id
+        headers[_HEADER] = request[REQUEST_ID]
         # Strangers do not need to know the software.
         headers[hdrs.SERVER] = _NAME
         if self._finish is not None:

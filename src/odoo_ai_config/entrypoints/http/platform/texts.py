@@ -330,6 +330,11 @@ RULES: Final[Mapping[str, Text]] = {
         "deve ser um fim da trilha de auditoria, como audit verify mostra",
         "must be an end of the audit trail, as audit verify shows it",
     ),
+    "feed_kind": Text(
+        "deve listar tipos de mudança, como config,mapping",
+        "must list kinds of changes, such as config,mapping",
+    ),
+    "wait": Text("deve ser um inteiro de 0 a {limit}", "must be an integer from 0 to {limit}"),
     "scopes": Text("deve ter ao menos um escopo", "must have at least one scope"),
     "scope": Text("tem um escopo desconhecido", "has an unknown scope"),
     "message_id": Text("deve ser o identificador de uma mensagem", "must be the id of a message"),

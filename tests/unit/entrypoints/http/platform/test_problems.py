@@ -18,6 +18,7 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.addresses import AddressMismatchError
+from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import (
     AmbiguousMappingError,
@@ -30,6 +31,7 @@ from odoo_ai_config.domain.errors import (
     InvalidYamlError,
     PreconditionFailedError,
 )
+from odoo_ai_config.domain.feed import FeedCompactedError
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
 from odoo_ai_config.domain.messages.inbox import Stage, WrongStageError
 from odoo_ai_config.domain.tenants import (
@@ -85,6 +87,7 @@ WITH_ARGUMENTS: dict[type[CodedError], CodedError] = {
     WrongStageError: WrongStageError(Stage.DONE),
     AreaMovedError: AreaMovedError(TenantArea(TenantId("acme"), BusinessArea("food"))),
     MoveTooLargeError: MoveTooLargeError(5000),
+    FeedCompactedError: FeedCompactedError(TrailEnd(4)),
     TenantErasedError: TenantErasedError(TenantId("acme")),
     TenantRenamedError: TenantRenamedError(TenantId("acme"), TenantId("acme2")),
     TenantSuspendedError: TenantSuspendedError(TenantId("acme")),

@@ -1,0 +1,217 @@
+"""
+``/v1/changes``: what has changed, as it happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import lru_cache
+from typing import Annotated, Final
+
+from aiohttp import hdrs, web
+from msgspec import UNSET, Meta
+
+from odoo_ai_config.application.feed import FeedPage, Follower
+from odoo_ai_config.domain.access import ApiKey, Scope
+from odoo_ai_config.domain.audit import TrailEnd
+from odoo_ai_config.domain.channels.history import moment_text
+from odoo_ai_config.domain.errors import CodedError, TenantForbiddenError
+from odoo_ai_config.domain.feed import (
+    EVERYTHING,
+    Change,
+    FeedCompactedError,
+    FeedKind,
+    Interest,
+)
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.feed.schemas import CursorText, FeedChange, FeedChanges
+from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES, STORE_WATCH
+from odoo_ai_config.entrypoints.http.platform.authentication import key_in
+from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
+from odoo_ai_config.entrypoints.http.platform.operations import Operation, Query, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.paths import named, whole_number
+from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, json_bytes, shown
+from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, WAITED
+from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
+
+ROUTES: Final = RouteGroup("feed", App.CONFIG, "config")
+# Proxies give up after a minute.
+_LONGEST_WAIT: Final = 50
+# How often an idle stream says that it is there. So soon it ends after its key was revoked.
+_HEARTBEAT: Final = 15.0
+# How long a listener may take to read what it is sent.
+_PATIENCE: Final = 30.0
+_EVENTS: Final = "text/event-stream"
+# Proxies hold back what they buffer.
+_UNBUFFERED: Final = "X-Accel-Buffering"
+_LAST_EVENT: Final = "Last-Event-ID"
+
+
+def _kinds_in(text: str) -> frozenset[FeedKind]:
+    known = {kind.value: kind for kind in FeedKind}
+    wanted = text.split(",")
+    if not known.keys() >= set(wanted):
+        raise InvalidFieldsError([FieldError("kind", "feed_kind")])
+    return frozenset(known[name] for name in wanted)
+
+
+def _cursor_in(text: str) -> TrailEnd:
+    return named("since", TrailEnd.from_text, text)
+
+
+_NAMES: Final = "|".join(kind.value for kind in FeedKind)
+_SINCE: Final = Query(
+    "since", CursorText, _cursor_in, "The `cursor` of the last answer. Without it there are none."
+)
+_WAIT: Final = Query(
+    "wait",
+    Annotated[int, Meta(ge=0, le=_LONGEST_WAIT, extra_json_schema={"default": 0})],
+    lambda text: 0 if text == "0" else whole_number("wait", text, rule="wait", most=_LONGEST_WAIT),
+    "How many seconds to wait for a change if there is none yet.",
+)
+_TENANT: Final = Query(
+    "tenant",
+    TenantIdText,
+    TenantId,
+    "Only changes of this tenant. By default the key's tenant, or all.",
+)
+_KIND: Final = Query(
+    "kind",
+    Annotated[str, Meta(pattern=f"^({_NAMES})(,({_NAMES}))*$", examples=["config,credentials"])],
+    _kinds_in,
+    "By default all of them.",
+)
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    "/v1/changes",
+    scope=Scope.CONFIG_READ,
+    parameters=(_SINCE, _WAIT, _TENANT, _KIND),
+    answer=FeedChanges,
+    answer_headers=("Cache-Control",),
+    refusals=(TenantForbiddenError, FeedCompactedError),
+)
+async def read_changes(request: web.Request, caller: ApiKey) -> web.Response:
+    """
+    Read what has changed since the last time, or wait for it.
+
+    All readers see the same order, and nobody sees a change before an earlier one. Begin without
+    `since`, then read everything that you need, then go on from the `cursor`. After `compacted`
+    (410) begin again so: its `cursor` is that of now.
+    """
+    feed, interest = request.app[SERVICES].read_feed, _interest_of(request)
+    since, wait = _SINCE.of(request), _WAIT.of(request)
+    if since is None or not wait or request.method == hdrs.METH_HEAD:
+        page = await feed(since, caller=caller, interest=interest)
+    else:
+        async with feed.following(since, caller=caller, interest=interest) as follower:
+            began = asyncio.get_running_loop().time()
+            page = await follower.page(wait)
+            request[WAITED] = asyncio.get_running_loop().time() - began
+    told = FeedChanges(changes=list(map(change_shown, page.changes)), cursor=str(page.cursor))
+    return shown(told, NO_STORE)
+
+
+@Operation(
+    ROUTES,
+    "GET",
+    "/v1/changes/stream",
+    scope=Scope.CONFIG_READ,
+    parameters=(_SINCE, _TENANT, _KIND),
+    request_headers=(_LAST_EVENT,),
+    answer=FeedChange,
+    says="Server-sent events: `event: change`, its cursor as `id`, and the change as `data`. "
+    "An `id` alone says that the stream is there. It ends with the server or the key.",
+    media_types=(_EVENTS,),
+    answer_headers=("Cache-Control", _UNBUFFERED),
+    refusals=(TenantForbiddenError, FeedCompactedError),
+)
+async def stream_changes(request: web.Request, caller: ApiKey) -> web.StreamResponse:
+    """
+    Hear what changes, as server-sent events.
+
+    The stream goes on behind `Last-Event-ID`, as browsers send it, or `since`; without them it
+    begins with the next change. After each connection read what you need without a condition.
+    """
+    last = request.headers.get(_LAST_EVENT)
+    since = _SINCE.of(request) if last is None else _cursor_in(last)
+    feed, interest = request.app[SERVICES].read_feed, _interest_of(request)
+    answer = web.StreamResponse(headers={hdrs.CONTENT_TYPE: _EVENTS, **NO_STORE})
+    answer.headers[_UNBUFFERED] = "no"
+    async with feed.following(since, caller=caller, interest=interest) as follower:
+        began = asyncio.get_running_loop().time()
+        first = await follower.page(0)
+        request.app[TRACE].sign(request, answer)
+        await answer.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            await answer.write(b"retry: 2000\n")
+            await _tell(request, answer, follower, first)
+        request[WAITED] = asyncio.get_running_loop().time() - began
+    return answer
+
+
+async def _tell(
+    request: web.Request, answer: web.StreamResponse, follower: Follower, page: FeedPage
+) -> None:
+    """
+    Send what *follower* is told, until the server stops, the key ends or the listener is gone.
+    """
+    authenticate, key = request.app[SERVICES].authenticate, key_in(request)
+    now = asyncio.get_running_loop().time
+    checked = now()
+    # A listener that is gone comes again, and goes on where it was.
+    with suppress(ConnectionError):
+        while not follower.released:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await answer.write(_events_of(page))
+            except TimeoutError:
+                # So does one that does not read what it is sent.
+                if request.transport is not None:
+                    request.transport.abort()
+                return
+            try:
+                page = await follower.page(_HEARTBEAT)
+                if now() - checked >= _HEARTBEAT:
+                    await authenticate(key)
+                    checked = now()
+            except CodedError as error:
+                request.app[STORE_WATCH].failed(error)
+                return
+
+
+def _interest_of(request: web.Request) -> Interest:
+    return Interest(_KIND.of(request) or EVERYTHING.kinds, _TENANT.of(request))
+
+
+def change_shown(change: Change) -> FeedChange:
+    """
+    A change as the API shows it.
+    """
+    return FeedChange(
+        cursor=str(change.cursor),
+        at=moment_text(change.at),
+        kind=change.kind,
+        action=change.action,
+        tenants=[tenant.value for tenant in change.tenants],
+        domain=UNSET if change.area is None else change.area.value,
+        document=UNSET if change.document is None else change.document.value,
+        name=UNSET if change.name is None else change.name,
+        version=UNSET if change.version is None else change.version,
+        deleted=change.deleted or UNSET,
+    )
+
+
+# All listeners are sent the same.
+@lru_cache(maxsize=1024)
+def _event_of(change: Change) -> bytes:
+    data = json_bytes(change_shown(change))
+    return b"id: %s\nevent: change\ndata: %s\n\n" % (str(change.cursor).encode(), data)
+
+
+def _events_of(page: FeedPage) -> bytes:
+    return b"".join(map(_event_of, page.changes)) or b"id: %s\n\n" % str(page.cursor).encode()

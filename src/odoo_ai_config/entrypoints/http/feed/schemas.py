@@ -1,0 +1,67 @@
+"""
+Answers about what has changed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import UNSET, Meta, UnsetType
+
+from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.feed import FeedKind
+from odoo_ai_config.entrypoints.http.platform.schema import (
+    Always,
+    BusinessAreaText,
+    DocumentTypeText,
+    Moment,
+    TenantIdText,
+    Version,
+    answer,
+)
+
+CursorText: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="Opaque: where a reader goes on.",
+        pattern="^[0-9]{1,15}:[0-9a-f]{64}$",
+        examples=["42:" + "9f86d081" * 8],
+    ),
+]
+
+
+@answer
+class FeedChange:
+    """
+    That something changed, and never what is in it.
+    """
+
+    cursor: Annotated[CursorText, Meta(description="Where a reader goes on behind this change.")]
+    at: Moment
+    kind: FeedKind
+    action: AuditAction
+    tenants: Annotated[
+        list[TenantIdText],
+        Meta(
+            description="Whose it is: two if a channel went from one to another, none if it is "
+            "nobody's. A bound key sees its own tenant only."
+        ),
+    ]
+    domain: BusinessAreaText | UnsetType = UNSET
+    document: DocumentTypeText | UnsetType = UNSET
+    name: (
+        Annotated[str, Meta(description="Of a collection, a channel or what is paused.")]
+        | UnsetType
+    ) = UNSET
+    version: Version | UnsetType = UNSET
+    deleted: Always | UnsetType = UNSET
+
+
+@answer
+class FeedChanges:
+    """
+    What has changed, oldest first.
+    """
+
+    changes: list[FeedChange]
+    cursor: Annotated[CursorText, Meta(description="The `since` of the next request.")]

@@ -1,0 +1,109 @@
+"""
+Listeners that are slow, and processes and stores that end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from odoo_ai_config.application import feed
+from odoo_ai_config.application.documents.writing import DocumentWrite
+from odoo_ai_config.application.errors import StoreUnavailableError
+from odoo_ai_config.domain.audit import TrailEnd
+from odoo_ai_config.domain.feed import Change
+from odoo_ai_config.domain.identifiers import CONFIG
+from tests.contract.samples import owner
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub
+
+
+@pytest.fixture
+def hub() -> MemoryHub:
+    return MemoryHub()
+
+
+async def publish(hub: MemoryHub, *numbers: int) -> None:
+    for number in numbers:
+        write = DocumentWrite(owner("acme").document(CONFIG), ANYBODY)
+        await hub.publish_document(write, text=f'{{"number": {number}}}')
+
+
+async def looked(hub: MemoryHub) -> None:
+    """
+    Return when everything was told.
+    """
+    end = await hub.read_feed.watch.newest()
+    while hub.read_feed.watch.end != end:
+        await asyncio.sleep(0.001)
+
+
+async def test_slow_listener_reads_again_and_misses_nothing(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "MOST_CHANGES", 3)
+    async with hub.read_feed.following(None, caller=ANYBODY) as follower:
+        await publish(hub, 1, 2, 3)
+        await looked(hub)
+        await publish(hub, 4, 5)
+        await looked(hub)
+        await publish(hub, 6)
+        await looked(hub)
+        seen: list[Change] = []
+        while len(seen) < 6:
+            page = await follower.page(60)
+            assert len(page.changes) <= 1000
+            seen += page.changes
+    assert [one.version for one in seen] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_reading_what_is_missing_ends_in_time(hub: MemoryHub) -> None:
+    await publish(hub, *range(1, 4))
+    async with hub.read_feed.following(TrailEnd(), caller=ANYBODY) as follower:
+        page = await follower.page(0)
+        assert len(page.changes) == 3
+
+
+async def test_store_that_fails_is_told_to_all_who_wait(hub: MemoryHub) -> None:
+    async with (
+        hub.read_feed.following(None, caller=ANYBODY) as one,
+        hub.read_feed.following(None, caller=ANYBODY) as other,
+    ):
+        waiting = [asyncio.create_task(follower.page(60)) for follower in (one, other)]
+        await asyncio.sleep(0)
+        hub.state.away = True
+        for found in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(found, StoreUnavailableError)
+        hub.state.away = False
+        # Others begin anew beside those.
+        async with hub.read_feed.following(None, caller=ANYBODY) as later:
+            await publish(hub, 1)
+            assert len((await later.page(60)).changes) == 1
+        with pytest.raises(StoreUnavailableError):
+            await one.page(60)
+
+
+async def test_nobody_waits_in_a_process_that_ends(hub: MemoryHub) -> None:
+    async with hub.read_feed.following(None, caller=ANYBODY) as follower:
+        waiting = asyncio.create_task(follower.page(60))
+        await asyncio.sleep(0)
+        assert not follower.released
+        hub.read_feed.release()
+        assert (await waiting).changes == ()
+        assert follower.released
+    async with hub.read_feed.following(None, caller=ANYBODY) as late:
+        assert (await late.page(60)).changes == ()
+
+
+async def test_nobody_looks_when_nobody_listens(hub: MemoryHub) -> None:
+    before = asyncio.all_tasks()
+    async with AsyncExitStack() as stack:
+        begun = [
+            stack.enter_async_context(hub.read_feed.following(None, caller=ANYBODY))
+            for _ in range(5)
+        ]
+        await asyncio.gather(*begun)
+        assert len(asyncio.all_tasks() - before) == 1
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
