@@ -60,13 +60,14 @@ async def test_no_answer_is_a_server_error_or_not_described(tmp_path: Path, part
     with serving(tmp_path, env=environment(ODOO_AI_CONFIG_FAILURE_LIMIT="0")) as hub:
         await fill(hub)
         async with hub.client() as client, client.get("/openapi.json") as answer:
-            # Schemathesis omits the description, and waits for the end of a stream.
+            # Schemathesis omits the endpoint of the description.
             operations = {
                 path: [method for method in item if method in METHODS]
                 for path, item in (await answer.json())["paths"].items()
-                if path not in {"/openapi.json", "/v1/changes/stream"}
+                if path != "/openapi.json"
             }
-        paths = sorted(operations)[part::PARTS]
+        # It would wait for the end of a stream.
+        paths = sorted(operations.keys() - {"/v1/changes/stream"})[part::PARTS]
         # The server's coverage counts; that of the client does not, and would slow it down.
         variables = {
             name: value
