@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
@@ -28,10 +29,12 @@ from odoo_ai_config.domain.collections import (
     CollectionPage,
     CollectionSync,
     Item,
+    ItemState,
     Position,
     change_after,
     enabled_collections,
     position_at,
+    search_words,
 )
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision
@@ -53,6 +56,10 @@ from odoo_ai_config.domain.identifiers import (
 from odoo_ai_config.domain.outcomes import ItemCounts, Notice, Outcome, WriteKind
 
 LARGEST_PAGE: Final = 1000
+# How many items one search looks at.
+MOST_SEARCHED: Final = 10_000
+# Microseconds for each of their characters, in the worst case.
+_SEARCHED: Final = 2
 
 
 @frozen
@@ -77,6 +84,22 @@ class CollectionReading:
 
 
 @frozen
+class FoundItems:
+    """
+    Items that have all words of a search.
+
+    Args:
+        states: With the items, which are all there.
+        cursor: Where the search continues.
+        complete: Whether it has come to the end of the collection.
+    """
+
+    states: Sequence[ItemState]
+    cursor: str
+    complete: bool
+
+
+@frozen
 class CollectionOverview:
     """
     A collection in a list: one that was pushed, or one that is enabled, or both.
@@ -88,6 +111,10 @@ class CollectionOverview:
     name: CollectionName
     enabled: bool
     head: CollectionHead | None
+
+
+def _having(words: frozenset[str], states: Sequence[ItemState]) -> list[ItemState]:
+    return [one for one in states if one.item is not None and one.item.has_words(words)]
 
 
 def _unknown(_head: CollectionHead) -> bool:
@@ -162,6 +189,46 @@ class ReadCollection:
         if await self.collections.head(key) is None:
             raise CollectionNotFoundError
         raise ItemNotFoundError
+
+    async def search(
+        self,
+        key: CollectionKey,
+        text: str,
+        *,
+        caller: ApiKey,
+        since: str | None = None,
+        limit: int = 20,
+    ) -> FoundItems:
+        """
+        At most *limit* items with every word of *text* in a value, without case and accents.
+
+        A text without a word finds all.
+
+        It looks at `MOST_SEARCHED` items, or a few more, behind *since*, the cursor of another
+        search.
+
+        Raises:
+            DomainError: As reading the collection does.
+        """
+        words = search_words(text)
+        found: list[ItemState] = []
+        looked = 0
+        while True:
+            size = LARGEST_PAGE if words else limit
+            reading = await self(key, caller=caller, since=since, limit=size)
+            states = () if reading.page is None else reading.page.states
+            found += await run_off_loop(
+                partial(_having, words, states),
+                cost=sum(_SEARCHED * len(one.item.text) for one in states if one.item is not None),
+            )
+            if len(found) > limit:
+                last, began = found[limit - 1], position_at(since, reading.head)
+                position = Position(began.since, last.version, last.id)
+                return FoundItems(found[:limit], position.cursor(reading.head), complete=False)
+            since, looked = reading.cursor, looked + len(states)
+            complete = reading.page is None or reading.page.complete
+            if complete or looked >= MOST_SEARCHED or len(found) == limit:
+                return FoundItems(found, since, complete=complete)
 
     async def all_of(
         self, tenant: TenantId, *, caller: ApiKey, domain: BusinessArea | None = None

@@ -31,9 +31,11 @@ async def commit_decided(
     store: ConfigStore,
     decide: Callable[[], Awaitable[tuple[Changeset, T]]],
     occasion: Occasion = NO_OCCASION,
+    *,
+    dry_run: bool = False,
 ) -> T:
     """
-    Commit the changeset of *decide* with the *occasion* of the caller.
+    Commit the changeset of *decide* with the *occasion* of the caller; with *dry_run* only decide.
 
     Decide again if the state changed meanwhile, as the commit or *decide* itself finds.
 
@@ -45,7 +47,7 @@ async def commit_decided(
     while loop.time() < ends_at:
         try:
             changeset, result = await decide()
-            if changeset.empty:
+            if dry_run or changeset.empty:
                 return result
             if occasion != NO_OCCASION:
                 changeset = evolve(changeset, occasion=occasion)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -176,11 +177,43 @@ class Item:
         """
         return digest is not None and digest in (self.digest, _digest(self.text))
 
+    def has_words(self, words: Collection[str]) -> bool:
+        """
+        Whether each of *words*, from `search_words`, is in a value of the item.
+        """
+        # The names in it are the same for every item of its collection.
+        said = _folded("\n".join(_values_in(self.body)))
+        return all(word in said for word in words)
+
     def added_to(self, earlier: Item | None) -> Item:
         """
         The item, completed by the fields of an *earlier* state.
         """
         return self if earlier is None else Item.of(self.id, {**earlier.body, **self.body})
+
+
+def search_words(text: str) -> frozenset[str]:
+    """
+    The words that a reader looks for, without case and accents.
+    """
+    return frozenset(_folded(text).split())
+
+
+def _folded(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(one for one in decomposed if not unicodedata.combining(one))
+
+
+def _values_in(value: Json) -> Iterator[str]:
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, dict):
+            rest += part.values()
+        elif isinstance(part, list):
+            rest += part
+        elif part is not None:
+            yield str(part)
 
 
 def _digest(text: str) -> str:

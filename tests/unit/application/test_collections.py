@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.memory.collection_store import MemoryCollectionStore
+from odoo_ai_config.application import collections
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.collections import (
@@ -282,6 +283,50 @@ async def test_deleted_settings_enable_nothing(hub: MemoryHub) -> None:
 async def test_admin_reads_what_is_not_enabled(hub: MemoryHub) -> None:
     await push(hub, item("1"))
     assert (await hub.read_collection(KEY, caller=ANYBODY)).head.version == 1
+
+
+SHIRTS = [item(str(n), name=f"Camisa {n}", colours=["Azul", None]) for n in range(1, 8)]
+
+
+async def test_search_finds_words_in_values_without_case_and_accents(hub: MemoryHub) -> None:
+    await enable(hub, "products_informations")
+    await push(hub, item("1", name="Pão de Açúcar", price=7), item("2", name="Pá", price=70))
+    search = hub.read_collection.search
+    for text, ids in {
+        "PAO": ["1"],
+        "acucar  pão": ["1"],
+        "p": ["1", "2"],
+        "7": ["1", "2"],
+        "name": [],
+        "pão pá": ["1"],
+        "none": [],
+        " ": ["1", "2"],
+    }.items():
+        found = await search(KEY, text, caller=CREW)
+        assert [state.id for state in found.states] == ids, text
+        assert found.complete
+    with pytest.raises(CollectionNotFoundError):
+        await search(collection_key(name="business_rules"), "pão", caller=ANYBODY)
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+async def test_search_goes_on_where_it_stopped(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch, page: int, limit: int
+) -> None:
+    monkeypatch.setattr(collections, "LARGEST_PAGE", page)
+    monkeypatch.setattr(collections, "MOST_SEARCHED", 4)
+    await push(hub, *SHIRTS[:4])
+    await push(hub, *SHIRTS[4:], item("0", name="Chapéu"), removed=("2",))
+    ids, since, complete = [], None, False
+    while not complete:
+        found = await hub.read_collection.search(
+            KEY, "azul camisa", caller=ANYBODY, since=since, limit=limit
+        )
+        assert len(found.states) <= limit
+        ids += [state.id for state in found.states]
+        since, complete = found.cursor, found.complete
+    assert ids == ["1", "3", "4", "5", "6", "7"]
 
 
 async def test_collection_and_item_that_are_not_there_are_told_apart(hub: MemoryHub) -> None:

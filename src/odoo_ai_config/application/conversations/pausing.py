@@ -62,10 +62,17 @@ class PauseConversation:
     clock: Clock
 
     async def __call__(
-        self, key: ConversationKey, *, caller: ApiKey, until: datetime | None = None
+        self,
+        key: ConversationKey,
+        *,
+        caller: ApiKey,
+        until: datetime | None = None,
+        dry_run: bool = False,
     ) -> Conversation:
         """
         The conversation, paused until *until*, or until somebody ends the pause.
+
+        With *dry_run* nothing is written.
 
         Raises:
             InvalidValueError: *until* is not in the future.
@@ -74,23 +81,32 @@ class PauseConversation:
         """
         pause = paused_until(until, by=caller.id, now=self.clock.now())
         action = AuditAction.CONVERSATION_PAUSED
-        return await self._changed(key, Seen(pause=pause), action, caller)
+        return await self._changed(key, Seen(pause=pause), action, caller, dry_run=dry_run)
 
-    async def end(self, key: ConversationKey, *, caller: ApiKey) -> Conversation:
+    async def end(
+        self, key: ConversationKey, *, caller: ApiKey, dry_run: bool = False
+    ) -> Conversation:
         """
         The conversation, given back to the AI: neither a pause nor a person makes it silent.
 
-        Who has the conversation, and its status, are Chatwoot's.
+        Who has the conversation, and its status, are Chatwoot's. With *dry_run* nothing is
+        written.
 
         Raises:
             ConversationNotFoundError: The hub does not know it.
             TenantForbiddenError: It is not a conversation of the caller's tenant.
         """
         action = AuditAction.CONVERSATION_RESUMED
-        return await self._changed(key, Seen(resumes=True), action, caller)
+        return await self._changed(key, Seen(resumes=True), action, caller, dry_run=dry_run)
 
     async def _changed(
-        self, key: ConversationKey, seen: Seen, action: AuditAction, caller: ApiKey
+        self,
+        key: ConversationKey,
+        seen: Seen,
+        action: AuditAction,
+        caller: ApiKey,
+        *,
+        dry_run: bool,
     ) -> Conversation:
         caller.require(Scope.MESSAGES_WRITE)
 
@@ -104,7 +120,7 @@ class PauseConversation:
             entry = AuditEntry(sighting.at, action, caller.id, known.tenant, f"conversation/{key}")
             return Changeset(sightings=(sighting,), audit=(entry,)), after
 
-        return await commit_decided(self.store, decide, caller.occasion)
+        return await commit_decided(self.store, decide, caller.occasion, dry_run=dry_run)
 
 
 @frozen

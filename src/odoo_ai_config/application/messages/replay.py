@@ -68,9 +68,13 @@ class ReplayMessages:
     clock: Clock
     work_signal: WorkSignal
 
-    async def __call__(self, message_id: MessageId, *, caller: ApiKey) -> InboxMessage:
+    async def __call__(
+        self, message_id: MessageId, *, caller: ApiKey, dry_run: bool = False
+    ) -> InboxMessage:
         """
         The message, queued; or unchanged, if still no mapping claims it.
+
+        With *dry_run* nothing is written.
 
         Raises:
             TenantForbiddenError: It is not one of the caller's tenant, or goes to another.
@@ -100,7 +104,7 @@ class ReplayMessages:
             moved = message.replayed(destination, at=now, body=fingerprint, persons=persons)
             return Changeset(messages=(moved,), audit=(audit,), **sealing.parts), moved
 
-        message = await commit_decided(self.store, decide, caller.occasion)
+        message = await commit_decided(self.store, decide, caller.occasion, dry_run=dry_run)
         self.work_signal.ring()
         return message
 

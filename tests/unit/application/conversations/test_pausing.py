@@ -118,6 +118,17 @@ async def test_pause_makes_the_ai_silent_until_it_ends(place: str) -> None:
     assert await is_answered(hub, crew, 5)
 
 
+async def test_rehearsed_pause_changes_nothing() -> None:
+    hub, crew = await hub_of_acme()
+    paused = await hub.pause_conversation(KEY, caller=ANYBODY, dry_run=True)
+    assert paused.pause == Pause(ANYBODY.id)
+    assert await is_answered(hub, crew, 2)
+    await hub.pause_conversation(KEY, caller=ANYBODY)
+    resumed = await hub.pause_conversation.end(KEY, caller=ANYBODY, dry_run=True)
+    assert resumed.pause is None
+    assert not await is_answered(hub, crew, 3)
+
+
 @pytest.mark.parametrize("place", ["conversation", "channel", "tenant"])
 async def test_pause_that_comes_while_the_crew_thinks_keeps_the_answer_from_the_customer(
     place: str,

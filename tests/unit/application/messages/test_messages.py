@@ -249,6 +249,18 @@ async def test_replayed_message_is_asked_about_again() -> None:
     )
 
 
+async def test_rehearsed_replay_says_where_the_message_would_go_and_writes_nothing() -> None:
+    hub, message_id = await unresolved()
+    before = await found(hub, message_id)
+    await owns(hub, ACME)
+    message = await hub.replay_messages(message_id, caller=ANYBODY, dry_run=True)
+    assert (message.stage, message.holder) == (Stage.QUEUED, ACME)
+    assert await found(hub, message_id) == before
+    assert AuditAction.MESSAGE_REPLAYED not in {entry.action for entry in hub.state.audit}
+    with pytest.raises(ScopeMissingError):
+        await hub.replay_messages(message_id, caller=unbound(Scope.MESSAGES_READ), dry_run=True)
+
+
 async def test_replayed_message_that_was_answered_is_only_posted() -> None:
     hub, crew, message_id = await ready()
     hub.chatwoot.failures.extend([ChatwootRefusedError(), ChatwootRefusedError()])
