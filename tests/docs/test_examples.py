@@ -41,6 +41,8 @@ PAGES = [
     ROOT / "docs" / "lgpd.md",
     ROOT / "docs" / "lgpd.pt-BR.md",
     ROOT / "docs" / "library.md",
+    ROOT / "docs" / "mcp.md",
+    ROOT / "docs" / "mcp.pt-BR.md",
     ROOT / "docs" / "odoo-api.md",
 ]
 FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -408,6 +408,44 @@ def on_keys(size: int) -> Iterator[Attack]:
     yield Attack("GET /v1/keys", reaches=True)
 
 
+def tool(name: str, **arguments: Any) -> Attack:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    return Attack(
+        "POST /mcp",
+        encoded(**message, params={"name": name, "arguments": arguments}),
+        reaches=True,
+    )
+
+
+def on_tools(size: int) -> Iterator[Attack]:
+    place = {"tenant": "acme", "domain": "retail"}
+    for members in shapes(size - 200).values():
+        body = f"{{{members}}}".encode()
+        yield Attack("POST /mcp", body)
+        with_arguments = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":'
+        for name in ("read_document", "simulate_route"):
+            arguments = b'{"name":"%b","arguments":%b}}' % (name.encode(), body)
+            yield Attack("POST /mcp", with_arguments + arguments, reaches=True)
+        yield Attack(f"POST {DOCUMENT}", encoded(yaml_content="a: 1"), reaches=True)
+        yield Attack(f"PATCH {DOCUMENT}", body, reaches=True)
+        yield tool("read_document", **place)
+        yield tool("read_document", **place, as_yaml=True)
+        yield tool("compare_versions", **place)
+        yield tool("publish_document", **place, yaml="a: 1")
+        yield tool("roll_back_document", **place, version=1)
+    lines = filled(min(size, 2**18) - 200, lambda number: f"\na{number:x}: 1").replace(",", "")
+    yield tool("publish_document", **place, yaml=lines)
+    yield tool("search_collection", tenant="acme", collection="products", text="a" * (size - 500))
+    many = filled(size, lambda number: f'{{"id":{number},"name":"{"É" * 20}"}}')
+    items = f'{{"account_id":"acme","items":[{many}]}}'.encode()
+    yield Attack("PUT /api/v1/collections/{name}", items, reaches=True)
+    for text in ("e", "z", ""):
+        yield tool("search_collection", tenant="acme", collection="products", text=text, limit=200)
+    yield tool("list_tenants", limit=200)
+    yield tool("list_stuck_messages", limit=200)
+    yield Attack("POST /mcp", encoded(jsonrpc="2.0", id=1, method="tools/list"), reaches=True)
+
+
 def on_pages(_size: int) -> Iterator[Attack]:
     for path in ("/", "/health", "/ready", "/metrics", "/openapi.json", "/docs", "/ui"):
         yield Attack(f"GET {path}", reaches=True)
@@ -418,7 +456,7 @@ def on_pages(_size: int) -> Iterator[Attack]:
 
 GROUPS: Final = (
     *(on_documents, on_yaml, on_mappings, on_messages, on_collections, on_addresses, on_keys),
-    on_pages,
+    *(on_tools, on_pages),
 )
 
 

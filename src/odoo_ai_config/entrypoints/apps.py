@@ -19,6 +19,7 @@ class App(enum.Enum):
     CONFIG = "config"
     CHATWOOT = "chatwoot"
     ODOO_API = "odoo-api"
+    MCP = "mcp"
 
 
 ALL_APPS: Final = frozenset(App)

@@ -125,7 +125,7 @@ def test_unknown_app_is_refused_with_the_names_that_exist(text: str, tmp_path: P
         as_set(tmp_path, ODOO_AI_CONFIG_APPS=text)
     assert str(refusal.value) == (
         "Valor inválido em ODOO_AI_CONFIG_APPS "
-        "(use config, chatwoot, odoo-api, separados por vírgula)"
+        "(use config, chatwoot, odoo-api, mcp, separados por vírgula)"
     )
 
 

@@ -52,6 +52,7 @@ _COMMANDS: Final = {
     "copy": "commands.copying",
     "backup": "commands.copying",
     "restore": "commands.copying",
+    "mcp": "commands.mcp",
     "where": "commands.where",
     "seal": "commands.sealing",
     "settings": "commands.settings",

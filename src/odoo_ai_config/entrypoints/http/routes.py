@@ -32,6 +32,7 @@ from odoo_ai_config.entrypoints.http.feed.handlers import ROUTES as FEED
 from odoo_ai_config.entrypoints.http.keys.handlers import ROUTES as KEYS
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import COMPANY_SERVICES
 from odoo_ai_config.entrypoints.http.legacy_odoo.handlers import ROUTES as LEGACY_ODOO
+from odoo_ai_config.entrypoints.http.mcp.handlers import ROUTES as MCP
 from odoo_ai_config.entrypoints.http.messages.answers import ANSWERS
 from odoo_ai_config.entrypoints.http.messages.handlers import ROUTES as MESSAGES
 from odoo_ai_config.entrypoints.http.messages.persons import ROUTES as PERSONS
@@ -92,6 +93,7 @@ GROUPS: Final = (
     ADDRESSES,
     RECORDS,
     KEYS,
+    MCP,
 )
 
 

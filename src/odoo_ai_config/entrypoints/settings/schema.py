@@ -128,7 +128,7 @@ class Settings:
     apps: frozenset[App] = environ.var(
         ",".join(names_of(ALL_APPS)),
         apps_named,
-        help="O que este processo atende: config, chatwoot, odoo-api, separados por vírgula",
+        help="O que este processo atende: config, chatwoot, odoo-api, mcp, separados por vírgula",
     )
     workers: int = environ.var("1", count(1, 64), help="Processos que atendem a mesma porta")
     shutdown_seconds: int = environ.var(

@@ -11,7 +11,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.channels.routing import Consideration, IncomingMessage, Route
+from odoo_ai_config.domain.channels.routing import Consideration, IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.errors import TenantForbiddenError
 from odoo_ai_config.domain.identifiers import NO_ID, ChatwootId
@@ -33,7 +33,8 @@ from odoo_ai_config.entrypoints.http.platform.operations import Operation, Query
 from odoo_ai_config.entrypoints.http.platform.paths import asked_text, is_asked
 from odoo_ai_config.entrypoints.http.platform.representations import route_shown
 from odoo_ai_config.entrypoints.http.platform.schema import ChatwootIdText
-from odoo_ai_config.entrypoints.http.platform.texts import language_of
+from odoo_ai_config.entrypoints.http.platform.texts import Language, language_of
+from odoo_ai_config.entrypoints.wiring import Services
 
 ROUTES: Final = RouteGroup("mapping", App.CONFIG, "config")
 _ACCOUNT: Final = Query("account_id", ChatwootIdText, ChatwootId, required=True)
@@ -76,34 +77,43 @@ async def resolve_route(request: web.Request, caller: ApiKey) -> web.Response:
     services = request.app[SERVICES]
     number = services.numbers.asked(_NUMBER.of(request))
     message = IncomingMessage(account, _given(_INBOX, request), number)
-    explain = is_asked(request, _EXPLAIN.name)
-    route = await services.resolve_route(message, caller=caller, explain=explain)
-    considered = [_considered(step) for step in route.considered] if explain else UNSET
-    conversation = _given(_CONVERSATION, request) if explain else None
+    if not is_asked(request, _EXPLAIN.name):
+        route = await services.resolve_route(message, caller=caller)
+        return shown_tagged(request, RouteAnswer(**route_shown(route)))
+    conversation = _given(_CONVERSATION, request)
+    explained = await explained_route(
+        services,
+        message,
+        None if conversation is None else ConversationKey(account, conversation),
+        caller=caller,
+        language=language_of(request),
+    )
+    return shown_tagged(request, explained)
+
+
+async def explained_route(
+    services: Services,
+    message: IncomingMessage,
+    conversation: ConversationKey | None,
+    *,
+    caller: ApiKey,
+    language: Language,
+) -> RouteAnswer:
+    """
+    The route of *message*, rule by rule, and whether the AI would answer in *conversation*.
+    """
+    route = await services.resolve_route(message, caller=caller, explain=True)
     answering: Answering | UnsetType | None = UNSET
     if conversation is not None:
         caller.require(Scope.MESSAGES_READ)
-        key = ConversationKey(account, conversation)
-        answering = await _answering(request, caller, key, message, route)
-    return shown_tagged(
-        request,
-        RouteAnswer(**route_shown(route), considered=considered, answering=answering),
-    )
-
-
-async def _answering(
-    request: web.Request,
-    caller: ApiKey,
-    key: ConversationKey,
-    message: IncomingMessage,
-    route: Route,
-) -> Answering | None:
-    if route.owner is None:
-        return None
-    explained = await request.app[SERVICES].explain_silence.at(
-        key, route.owner, route.crew, message.inbox, caller=caller
-    )
-    return answering_shown(explained, language_of(request))
+        answering = None
+        if route.owner is not None:
+            explained = await services.explain_silence.at(
+                conversation, route.owner, route.crew, message.inbox, caller=caller
+            )
+            answering = answering_shown(explained, language)
+    considered = [_considered(step) for step in route.considered]
+    return RouteAnswer(**route_shown(route), considered=considered, answering=answering)
 
 
 def _given(query: Query[ChatwootId], request: web.Request) -> ChatwootId | None:

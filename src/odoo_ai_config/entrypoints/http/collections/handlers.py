@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Final
 from zlib import crc32
 
@@ -23,6 +23,7 @@ from odoo_ai_config.domain.collections import (
     CollectionKey,
     CollectionName,
     CollectionSync,
+    ItemState,
     item_id,
 )
 from odoo_ai_config.domain.collections import CollectionPage as StoredPage
@@ -283,6 +284,23 @@ def summary_shown(one: CollectionOverview) -> CollectionSummary:
     )
 
 
+def items_shown(states: Iterable[ItemState]) -> list[ChangedItem]:
+    """
+    The items of *states*, without those that are removed.
+    """
+    return [
+        # The texts are already JSON, possibly megabytes of it: they are copied as they are.
+        ChangedItem(
+            version=state.version,
+            id=state.item.id,
+            digest=state.item.digest,
+            data=Raw(state.item.text),
+        )
+        for state in states
+        if state.item is not None
+    ]
+
+
 def _page(reading: CollectionReading, page: StoredPage) -> CollectionPage:
     head = reading.head
     return CollectionPage(
@@ -291,17 +309,7 @@ def _page(reading: CollectionReading, page: StoredPage) -> CollectionPage:
         version=head.version,
         count=head.size,
         updated_at=timestamp(head.updated_at),
-        # The texts are already JSON, possibly megabytes of it: they are copied as they are.
-        items=[
-            ChangedItem(
-                version=state.version,
-                id=state.item.id,
-                digest=state.item.digest,
-                data=Raw(state.item.text),
-            )
-            for state in page.states
-            if state.item is not None
-        ],
+        items=items_shown(page.states),
         removed=[
             RemovedItem(id=state.id, version=state.version)
             for state in page.states

@@ -12,10 +12,11 @@ from aiohttp import web
 from msgspec import UNSET, Meta
 from structlog.contextvars import bind_contextvars
 
+from odoo_ai_config.application.documents.comparing import Comparison
 from odoo_ai_config.application.documents.writing import DocumentWrite, WrittenDocument
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.documents.diffing import ChangeKind, ValueChange
+from odoo_ai_config.domain.documents.diffing import ChangeKind, Changes, ValueChange
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import (
     CodedError,
@@ -78,6 +79,7 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
 )
 from odoo_ai_config.entrypoints.http.platform.schema import BodySchema
 from odoo_ai_config.entrypoints.http.platform.texts import language_of
+from odoo_ai_config.entrypoints.wiring import Services
 
 T = TypeVar("T")
 
@@ -129,7 +131,9 @@ def _tells_what_is_there(handler: KeyedHandler) -> KeyedHandler:
         except PreconditionFailedError as error:
             present = None
             if caller.may(Scope.CONFIG_READ):
-                present = await _present(request, document_of(request), caller)
+                present = await present_document(
+                    request.app[SERVICES], document_of(request), caller
+                )
             tag = None if present is None else entity_tag(present)
             return refuse(request, error, tag=tag)
 
@@ -221,7 +225,7 @@ async def delete_document(request: web.Request, caller: ApiKey) -> web.Response:
     written = await _attempt(request, caller, raw, request.app[SERVICES].delete_document)
     key, outcome = document_of(request), written.outcome
     return _answered(
-        outcome, json_bytes(_receipt(schemas.DeleteReceipt, key, outcome, deleted=True))
+        outcome, json_bytes(receipt_shown(schemas.DeleteReceipt, key, outcome, deleted=True))
     )
 
 
@@ -317,19 +321,34 @@ async def compare_versions(request: web.Request, caller: ApiKey) -> web.Response
         before=_FROM.of(request),
         after=_TO.of(request),
     )
-    places, unified = comparison.changes.places, comparison.unified
+    answer = comparison_shown(comparison)
+    values = (
+        value for change in comparison.changes.places for value in (change.before, change.after)
+    )
+    body = await run_off_loop(lambda: json_bytes(answer), cost=cost_of(*values))
+    return web.Response(body=body, headers=JSON_HEADERS)
 
-    answer: schemas.Comparison = {
+
+def comparison_shown(comparison: Comparison) -> schemas.Comparison:
+    """
+    What differs between two versions, as the API shows it.
+    """
+    unified = comparison.unified
+    return {
         "from": comparison.before,
         "to": comparison.after,
-        "changes": [_change(change) for change in places],
+        "changes": changes_shown(comparison.changes),
         "truncated": comparison.changes.truncated,
         "unified_diff": unified,
         "unified_diff_omitted": "too_large" if unified is None else None,
     }
-    values = (value for change in places for value in (change.before, change.after))
-    body = await run_off_loop(lambda: json_bytes(answer), cost=cost_of(*values))
-    return web.Response(body=body, headers=JSON_HEADERS)
+
+
+def changes_shown(changes: Changes) -> list[schemas.ValueChange]:
+    """
+    The values that differ, as the API shows them.
+    """
+    return [_change(change) for change in changes.places]
 
 
 @_writing("POST", f"{_DOCUMENT}/rollback", VersionChoice, *_UNKNOWN_VERSION)
@@ -382,7 +401,7 @@ async def _written(
     if readable and revision is None:
         revision = await _repeated(request, key, caller, outcome.versions[str(key.kind)])
     if not readable or revision is None:
-        receipt = _receipt(
+        receipt = receipt_shown(
             schemas.WriteReceipt, key, outcome, warnings=_warnings(request, outcome)
         )
         return _answered(outcome, json_bytes(receipt))
@@ -417,16 +436,21 @@ async def _expected_version(request: web.Request, key: DocumentKey, caller: ApiK
     precondition = Precondition.of(request)
     if not precondition.needs_present:
         return 0 if precondition.creates else None
-    present = await _present(request, key, caller)
+    present = await present_document(request.app[SERVICES], key, caller)
     version = 0 if present is None else present.version
     if not precondition.is_met(None if present is None else entity_tag(present), version):
         return _IMPOSSIBLE
     return None if precondition.if_match is None else version
 
 
-async def _present(request: web.Request, key: DocumentKey, caller: ApiKey) -> Revision | None:
+async def present_document(
+    services: Services, key: DocumentKey, caller: ApiKey
+) -> Revision | None:
+    """
+    The document, or None if there is none.
+    """
     try:
-        return await request.app[SERVICES].read_document(key, caller=caller)
+        return await services.read_document(key, caller=caller)
     except (DocumentNotFoundError, DocumentDeletedError):
         return None
 
@@ -464,7 +488,10 @@ def _summary(make: Callable[..., T], revision: Revision, **more: object) -> T:
     return of_revision(make, revision, deleted=revision.deleted or UNSET, **more)
 
 
-def _receipt(make: Callable[..., T], key: DocumentKey, outcome: Outcome, **more: object) -> T:
+def receipt_shown(make: Callable[..., T], key: DocumentKey, outcome: Outcome, **more: object) -> T:
+    """
+    What a write did, without the document.
+    """
     return make(
         tenant_id=str(key.tenant),
         domain=str(key.domain),

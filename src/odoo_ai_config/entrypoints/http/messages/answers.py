@@ -30,7 +30,12 @@ from odoo_ai_config.entrypoints.http.messages.handlers import (
     tell_of,
 )
 from odoo_ai_config.entrypoints.http.messages.schemas import CREW_ANSWER, MessageReceipt
-from odoo_ai_config.entrypoints.http.platform.app_keys import LIMITS, OPTIONS, SERVICES
+from odoo_ai_config.entrypoints.http.platform.app_keys import (
+    LIMITS,
+    OPTIONS,
+    REQUEST_ID,
+    SERVICES,
+)
 from odoo_ai_config.entrypoints.http.platform.authentication import key_in, keyed
 from odoo_ai_config.entrypoints.http.platform.bodies import read_body, read_json, require_json
 from odoo_ai_config.entrypoints.http.platform.errors import (
@@ -174,5 +179,5 @@ def _key_of(secret: SecretText | None) -> SigningKey:
 
 
 def _taken_in(message: InboxMessage, request: web.Request) -> web.Response:
-    tell_of("message_answered", message, request)
+    tell_of("message_answered", message, request[REQUEST_ID])
     return shown(receipt_of(message), NO_STORE)

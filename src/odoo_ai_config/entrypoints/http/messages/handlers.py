@@ -214,7 +214,7 @@ async def replay_message(request: web.Request, caller: ApiKey) -> web.Response:
     Replay one message.
     """
     message = await request.app[SERVICES].replay_messages(message_of(request), caller=caller)
-    tell_of("message_replayed", message, request)
+    tell_of("message_replayed", message, request[REQUEST_ID])
     return shown(receipt_of(message), NO_STORE)
 
 
@@ -232,7 +232,7 @@ async def discard_message(request: web.Request, caller: ApiKey) -> web.Response:
     Discard a stuck message.
     """
     message = await request.app[SERVICES].discard_message(message_of(request), caller=caller)
-    tell_of("message_discarded", message, request)
+    tell_of("message_discarded", message, request[REQUEST_ID])
     return shown(receipt_of(message), NO_STORE)
 
 
@@ -243,7 +243,7 @@ def message_of(request: web.Request) -> MessageId:
     return named("message_id", MessageId, request.match_info["message_id"])
 
 
-def tell_of(event: str, message: InboxMessage, request: web.Request) -> None:
+def tell_of(event: str, message: InboxMessage, by_request: str | None) -> None:
     """
     Log *event* with the other lines about *message*: under the id of the request that brought it.
     """
@@ -251,7 +251,7 @@ def tell_of(event: str, message: InboxMessage, request: web.Request) -> None:
         event,
         area="hub",
         request_id=message.origin.request_id,
-        by_request=request[REQUEST_ID],
+        by_request=by_request,
         message=message.id.value,
         tenant=message.holder.tenant.value,
         stage=message.stage.value,

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -13,6 +16,7 @@ from odoo_ai_config.application.channels import simulation
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.channels.routing import Route
 from odoo_ai_config.domain.errors import TenantForbiddenError
+from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import WriteKind
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.odoo_events.channel_mapping import (
@@ -39,8 +43,9 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
     route_shown,
     shown,
 )
-from odoo_ai_config.entrypoints.http.platform.texts import language_of
+from odoo_ai_config.entrypoints.http.platform.texts import Language, language_of
 from odoo_ai_config.entrypoints.http.platform.wire_types import reading
+from odoo_ai_config.entrypoints.wiring import Services
 
 SIMULATION: Final = RouteGroup("mapping", App.CONFIG, "config")
 _SIMULATED: Final = frozenset({WriteKind.MAPPING, WriteKind.MAPPING_DELETE})
@@ -64,10 +69,34 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
     """
     require_json(request)
     body = await read_json(request, await read_body(request), dict)
+    simulated = await simulated_event(
+        request.app[SERVICES],
+        body,
+        caller=caller,
+        event_at=partial(event_time, request),
+        language=language_of(request),
+    )
+    return shown(simulated)
+
+
+async def simulated_event(
+    services: Services,
+    body: JsonObject,
+    *,
+    caller: ApiKey,
+    event_at: Callable[[Json], datetime | None],
+    language: Language,
+) -> Simulation:
+    """
+    The effects of the event in *body*; *event_at* reads the time that it states.
+
+    Raises:
+        UnknownEventError: It is not about a channel.
+        HttpRefusalError: A field is missing or invalid.
+    """
     event = event_of(body)
     if event not in _SIMULATED:
         raise UnknownEventError
-    services = request.app[SERVICES]
     deleted = event is WriteKind.MAPPING_DELETE
     said = reading(services.numbers.read, lambda: channel_mapping(body, deleted=deleted))
     messages = [
@@ -78,25 +107,22 @@ async def simulate_event(request: web.Request, caller: ApiKey) -> web.Response:
         said,
         caller=caller,
         messages=messages,
-        event_at=event_time(request, stated_time(event, body)),
+        event_at=event_at(stated_time(event, body)),
     )
-    language = language_of(request)
-    return shown(
-        Simulation(
-            event=event.value,
-            tenant_id=str(found.mapping.owner.tenant),
-            domain=str(found.mapping.owner.domain),
-            mapping_version=found.version,
-            changed=found.changed,
-            refusal=found.refusal,
-            moves=_moves(found),
-            effects=[Rerouting(**_rerouting(effect)) for effect in found.effects],
-            truncated=found.truncated,
-            messages=[
-                MessageRerouting(**_rerouting(one), changed=one.differs) for one in found.messages
-            ],
-            warnings=shown_notices(found.notices, language),
-        )
+    return Simulation(
+        event=event.value,
+        tenant_id=str(found.mapping.owner.tenant),
+        domain=str(found.mapping.owner.domain),
+        mapping_version=found.version,
+        changed=found.changed,
+        refusal=found.refusal,
+        moves=_moves(found),
+        effects=[Rerouting(**_rerouting(effect)) for effect in found.effects],
+        truncated=found.truncated,
+        messages=[
+            MessageRerouting(**_rerouting(one), changed=one.differs) for one in found.messages
+        ],
+        warnings=shown_notices(found.notices, language),
     )
 
 

@@ -86,6 +86,9 @@ def parameters() -> JsonObject:
         _parameter("X-Chatwoot-Timestamp", "Chatwoot: Unix seconds."),
         _parameter("X-Chatwoot-Signature", "Chatwoot: `sha256=<hex>`."),
         _parameter("X-Chatwoot-Delivery", "Chatwoot: the same for a repeated delivery."),
+        _parameter("MCP-Protocol-Version", "The revision of MCP.", examples=["2026-07-28"]),
+        _parameter("Mcp-Method", "The `method` of the body.", examples=["tools/list"]),
+        _parameter("Mcp-Name", "The `params.name` of the body."),
         _parameter("X-Webhook-Signature", "The old Odoo module: hex."),
     ]
     return {

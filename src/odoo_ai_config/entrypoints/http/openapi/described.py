@@ -30,6 +30,7 @@ from odoo_ai_config.entrypoints.http.openapi.components import PATH_PARTS
 from odoo_ai_config.entrypoints.http.openapi.request_schemas import schema_of
 from odoo_ai_config.entrypoints.http.platform import errors as http
 from odoo_ai_config.entrypoints.http.platform.operations import (
+    JSON,
     Access,
     AnyHandler,
     Operation,
@@ -141,7 +142,7 @@ class Describer:
             "security": self._security(operation),
             "responses": {
                 **self._answers(operation),
-                **self._refused(_refusals(operation)),
+                **self._others(operation, self._refused(_refusals(operation))),
             },
         }
 
@@ -165,10 +166,10 @@ class Describer:
         return parameter | ({"description": about} if about else {}) | {"schema": schema}
 
     def _security(self, operation: Operation) -> list[Json]:
-        if operation.scope is None:
+        if not operation.takes_key:
             return []
-        scope = operation.scope.value
-        security: list[Json] = [{"ApiKey": [scope]}, {"Bearer": [scope]}]
+        scopes: list[Json] = [] if operation.scope is None else [operation.scope.value]
+        security: list[Json] = [{"ApiKey": scopes}, {"Bearer": scopes}]
         signature = operation.signature
         if signature is not None:
             security.append({signature.name: []})
@@ -201,6 +202,28 @@ class Describer:
                 "headers": _headers((*fresh, *operation.answer_headers)),
             }
         return answers
+
+    def _others(self, operation: Operation, refused: JsonObject) -> JsonObject:
+        """
+        The answers *refused*, and those with other statuses than 200.
+        """
+        others = dict(refused)
+        for status, says in operation.other_statuses.items():
+            if status == HTTPStatus.ACCEPTED:
+                others[str(status)] = {"description": says, "headers": _headers(())}
+                continue
+            names = (*_REFUSAL_HEADERS, *_HEADERS_BY_STATUS.get(status, ()))
+            content: JsonObject = {JSON: {"schema": self.schema(operation.answer)}}
+            known: Any = refused.get(str(status))
+            if known is not None:
+                known = self.responses[known["$ref"].rpartition("/")[2]]
+                content |= known["content"]
+            others[str(status)] = {
+                "description": says,
+                "headers": _headers(names),
+                "content": content,
+            }
+        return others
 
     def _refused(self, errors: Iterable[type[CodedError]]) -> JsonObject:
         """

@@ -53,6 +53,7 @@ def description(
                 "description": "Conversations, when the AI is silent, and its pauses.",
             },
             {"name": "collections", "description": "Products, rules and other items to index."},
+            {"name": "mcp", "description": "Tools for AI clients (Model Context Protocol)."},
             {"name": "pages", "description": "Pages for the browser."},
             {"name": "status", "description": "Health and metrics, without a key."},
         ],

@@ -103,6 +103,12 @@ class UnsupportedEncodingError(HttpRefusalError):
     accepted: Sequence[str]
 
 
+class OriginForbiddenError(HttpRefusalError):
+    """
+    A page of a site that is not listed asks through somebody's browser.
+    """
+
+
 class RouteNotFoundError(HttpRefusalError):
     """
     There is nothing at this path.

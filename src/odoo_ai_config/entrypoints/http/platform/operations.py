@@ -127,11 +127,19 @@ class PageSize:
 
         *read* gets at most *limit* items, and *cursor* names the place of one.
         """
-        size = self.of(request)
-        # One more than asked for: it shows whether there is a next page.
-        found = await read(limit=size + 1)
-        page = found[:size]
-        return page, str(cursor(page[-1])) if len(found) > size else None
+        return await paged(read, self.of(request), cursor)
+
+
+async def paged(
+    read: Callable[..., Awaitable[Sequence[T]]], size: int, cursor: Callable[[T], object]
+) -> tuple[Sequence[T], str | None]:
+    """
+    The first *size* of what *read* finds, and the *cursor* of the last one if there are more.
+    """
+    # One more than asked for: it shows whether there is a next page.
+    found = await read(limit=size + 1)
+    page = found[:size]
+    return page, str(cursor(page[-1])) if len(found) > size else None
 
 
 @frozen
@@ -174,8 +182,8 @@ class Operation:
 
     Args:
         answer: The type of the answer with status 200; None if there is no such answer.
-        scope: The scope that the caller's key needs; None if no key is needed.
-        access: Who may call it. By default it follows from the scope.
+        scope: The scope that the caller's key needs; None if none is needed.
+        access: Who may call it. By default it follows from the scope; without one it is open.
         identity: The ``operationId``, if it is not the handler's name.
         summary: Summary and description, if they are not the docstring.
         says: The description of the answer, if it is not the docstring of its class.
@@ -188,6 +196,8 @@ class Operation:
         shared_with: An app whose processes serve it, too.
         signature: The scheme that can replace an API key.
         audited: Whether the audit trail has that it was read.
+        other_statuses: What it also answers, by status; with the same type, or with no content
+            if that is what the status says.
         refusals: Refusals that do not follow from the other arguments.
     """
 
@@ -213,6 +223,7 @@ class Operation:
     signature: SignatureScheme | None = field(default=None, kw_only=True)
     audited: bool = field(default=False, kw_only=True)
     refusals: tuple[type[CodedError], ...] = field(default=(), kw_only=True)
+    other_statuses: Mapping[int, str] = field(factory=dict, kw_only=True)
 
     @access.default
     def _access_by_scope(self) -> Access:
@@ -234,11 +245,18 @@ class Operation:
         return self.group.app is None or not apps.isdisjoint({self.group.app, self.shared_with})
 
     @property
+    def takes_key(self) -> bool:
+        """
+        Whether callers come with a key. Without a scope, what they ask for decides which.
+        """
+        return self.scope is not None or self.access is not Access.OPEN
+
+    @property
     def takes_reason(self) -> bool:
         """
         Whether the caller may say why: the audit trail has what such operations do.
         """
-        return self.scope is not None and (self.method != "GET" or self.audited)
+        return self.takes_key and (self.method != "GET" or self.audited)
 
     @property
     def headers_read(self) -> tuple[str, ...]:
@@ -262,7 +280,7 @@ class Operation:
         """
         The headers that a page in a browser may send with it.
         """
-        key = () if self.scope is None else ("X-API-Key", "Authorization")
+        key = ("X-API-Key", "Authorization") if self.takes_key else ()
         content = () if self.body is None else ("Content-Type",)
         return frozenset((*key, *content, *self.headers_read)) - {_CREWS}
 

@@ -170,10 +170,16 @@ def answer_to(error: Exception, request: web.BaseRequest, metrics: Metrics) -> w
     if isinstance(error, CodedError):
         return refuse(request, error)
     metrics.failure()
-    # The frames without the message: an unexpected error may quote the request.
+    log_unforeseen(error)
+    return _answer(request, UnforeseenError())
+
+
+def log_unforeseen(error: Exception) -> None:
+    """
+    Log where an unexpected error happened, without its message, which may quote the request.
+    """
     _log.error(
         "request_failed",
         error=type(error).__name__,
         stack="".join(traceback.format_tb(error.__traceback__)),
     )
-    return _answer(request, UnforeseenError())

@@ -210,6 +210,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             members=lambda error, _: {"scope": error.scope},
         ),
         Row(
+            http.OriginForbiddenError,
+            "Páginas deste site não podem usar este endereço do hub",
+            "Pages of this site may not use this address of the hub",
+        ),
+        Row(
             domain.TenantForbiddenError,
             "A chave de API não dá acesso a este cliente",
             "The API key gives no access to this tenant",

@@ -51,7 +51,7 @@ OTHERS = {
     *(("tenants", "certificate"), ("tenants", "verify")),
     *(("audit", "verify"), ("audit", "export"), ("export",)),
     *(("send", "credentials"), ("send", "mapping"), ("send", "metadata")),
-    *(("init",), ("serve",), ("worker",), ("tunnel",), ("demo",)),
+    *(("init",), ("serve",), ("worker",), ("tunnel",), ("demo",), ("mcp",)),
     *(("migrate",), ("copy",), ("backup",), ("restore",)),
     *(("keyring", "add"), ("person", "index"), ("spool", "retry"), ("spool", "discard")),
 }

@@ -91,6 +91,17 @@ CASES: Final[Mapping[str, Case]] = {
     "mergeMapping": Case(MAPPING),
     "rollBackMapping": Case({"channel": "channel/1/*", "version": 1}, after=("replaceMapping",)),
     "syncCompanyServices": Case({"yaml_content": "a: 1"}),
+    "answerMcp": Case(
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {
+                "name": "publish_document",
+                "arguments": {"tenant": "123456", "yaml": "a: 1", "confirm": True},
+            },
+        }
+    ),
     "setChatwootInstallation": Case({"base_url": "https://chat.example.com"}),
     "setChatwootAccount": Case({"base_url": "https://chat.example.com"}),
 }

@@ -104,6 +104,8 @@ async def test_no_route_lets_an_unsigned_push_in(web: WebHub) -> None:
             )
     # Odoo's own webhook cannot sign: a secret address is a credential of its own.
     assert refused.pop(("POST", "/odoo-webhook/{token}")) == (404, "address_not_found")
+    # Its errors are those of the protocol.
+    assert refused.pop(("POST", "/mcp")) == (400, None)
     assert set(refused.values()) == {(401, "signature_missing"), (403, "scope_missing")}
     missing = {entry for entry, (status, _) in refused.items() if status == 401}
     assert {(method.upper(), path) for path, method in PUSHES} == missing

@@ -1,0 +1,3 @@
+"""
+The Model Context Protocol: what the hub offers to AI clients as tools.
+"""
