@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "credentials": over_http.credentials,
     "slow-disk": slow_disk.slow_credentials,
     "reading": over_http.reading,
+    "mcp": over_http.calling_tools,
     "mongo": mongo.writing,
     "mongo-far": far.working,
     "messages": messages.acknowledging,

@@ -108,6 +108,36 @@ def reading(count: int = 20_000) -> Iterator[Figure]:
             )
 
 
+def calling_tools(count: int = 5000) -> Iterator[Figure]:
+    """
+    A tool of MCP that reads a config, against a read of the same config.
+    """
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    place = {"tenant": "account_1", "domain": "retail"}
+    params = {"name": "read_document", "arguments": place, "_meta": meta}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = {
+        **_HEADERS,
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "read_document",
+    }
+    call = [request("POST", "/mcp", headers=headers, body=json.dumps(message).encode())]
+    get = [request("GET", "/configs/account_1/retail/config", headers=_HEADERS)]
+    with TemporaryDirectory() as text, hub(Path(text) / "hub") as server:
+        _call(server, "/odoo-webhook", credentials_event(1, 1))
+        ours, floors = _pairs(server, call, server, get, count)
+    yield at_least(
+        "read_document over /mcp, 16 connections / GET of the same config",
+        0.2,
+        _ratios(ours, floors),
+        _detail(ours, floors),
+    )
+
+
 def _pairs(
     server: Server,
     ours: list[bytes],
