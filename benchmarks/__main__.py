@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from benchmarks import (
+    client,
     collections,
     copying,
     far,
@@ -43,6 +44,8 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "resolve": routing.resolving,
     "import": starting.importing,
     "idle": starting.idling,
+    "client-import": client.loading,
+    "client": client.reading,
     "tenants": starting.many_tenants,
     "copying": copying.copying,
 }

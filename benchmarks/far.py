@@ -28,11 +28,11 @@ from benchmarks.processes import far, mongodb
 from benchmarks.routing import hub_in
 from odoo_ai_config.adapters.mongo.database import DURABLE, Client, MongoDatabase, Record
 from odoo_ai_config.adapters.mongo.migration import prepare
-from odoo_ai_config.application.messages.intake import Reception
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
+from odoo_ai_config.domain.messages.inbox import Reception
 
 _MILLISECONDS = 5
 _EVENTS = 24

@@ -27,7 +27,7 @@ from benchmarks.figures import Figure, at_least, at_most, rate_of_at_least
 from benchmarks.load import Load, request, send
 from benchmarks.processes import API_KEY, Server, floor, hub
 from benchmarks.routing import fill, hub_in, message
-from odoo_ai_config.application.messages.intake import Reception, destination_of
+from odoo_ai_config.application.messages.intake import destination_of
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.state import (
@@ -39,7 +39,7 @@ from odoo_ai_config.domain.conversations.state import (
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
-from odoo_ai_config.domain.messages.inbox import Stage
+from odoo_ai_config.domain.messages.inbox import Reception, Stage
 from odoo_ai_config.entrypoints.library import Hub
 
 _ROUNDS = 5

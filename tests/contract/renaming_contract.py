@@ -18,7 +18,6 @@ from odoo_ai_config.adapters.plain_records import decoded, encoded
 from odoo_ai_config.application.copies import BackUpStore, RestoreStore
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import ContentionError
-from odoo_ai_config.application.messages.intake import Reception
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.ports.message_inbox import ClaimLimits
@@ -40,7 +39,7 @@ from odoo_ai_config.domain.identifiers import (
     TenantId,
 )
 from odoo_ai_config.domain.messages.answers import Answer
-from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Reception, Stage
 from odoo_ai_config.domain.messages.persons import Person
 from odoo_ai_config.domain.messages.receiving import ChatwootEvent
 from odoo_ai_config.domain.tenants import (

@@ -13,7 +13,6 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
-from odoo_ai_config.application.messages.intake import Reception
 from odoo_ai_config.domain.conversations.answering import (
     DEFAULT_RULES,
     Silence,
@@ -26,6 +25,7 @@ from odoo_ai_config.domain.crews import require_crews
 from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import ReadOnlyJsonObject
+from odoo_ai_config.domain.messages.inbox import Reception
 from odoo_ai_config.domain.messages.receiving import Ignored
 from odoo_ai_config.entrypoints.cli.program import program
 from tests.contract.samples import owner

@@ -33,8 +33,11 @@ from tests.e2e.hub_process import PATIENCE, HubProcess, environment, serving
 from tests.source_tree import ROOT
 
 # The Portuguese README has the same examples as the English one.
+# Their programs use a hub that is elsewhere.
+REMOTE = [ROOT / "docs" / "client.md", ROOT / "docs" / "client.pt-BR.md"]
 PAGES = [
     ROOT / "README.md",
+    *REMOTE,
     ROOT / "docs" / "crews.md",
     ROOT / "docs" / "crews.pt-BR.md",
     ROOT / "docs" / "http-api.md",
@@ -180,9 +183,19 @@ def agrees(shown: Any, printed: Any) -> bool:
     return type(shown) is type(printed) and bool(shown == printed)
 
 
-@pytest.mark.parametrize("page", pages_with("python"), ids=name_of)
+@pytest.mark.parametrize(
+    "page", [page for page in pages_with("python") if page not in REMOTE], ids=name_of
+)
 def test_programs_print_what_they_say(page: Path, tmp_path: Path) -> None:
     run_program(page.read_text("utf-8"), tmp_path)
+
+
+@pytest.mark.parametrize("page", REMOTE, ids=name_of)
+def test_programs_with_a_hub_elsewhere_print_what_they_say(page: Path, tmp_path: Path) -> None:
+    with serving(tmp_path) as hub:
+        key = hub.api_key
+        text = page.read_text("utf-8").replace('"hub-key"', repr(key))
+        run_program(text.replace("https://hub.example.com", hub.url), tmp_path)
 
 
 @pytest.fixture

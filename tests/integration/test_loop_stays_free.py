@@ -265,6 +265,7 @@ def on_mappings(size: int) -> Iterator[Attack]:
     yield Attack("POST /v1/route/simulate", asked, reaches=True)
     number = "?account_id=1&number=5511900000001&explain=1"
     yield Attack("GET /v1/route", query=number, reaches=True)
+    yield Attack("GET /v1/route/table", reaches=True)
     yield Attack("GET /v1/tenants", query="?limit=200", reaches=True)
     yield Attack("GET /v1/tenants/{tenant}", reaches=True)
     yield Attack("GET /v1/tenants/{tenant}/channels", reaches=True)

@@ -42,6 +42,7 @@ WAITING_FOR_FILES = {
     "adapters/chatwoot/files.py",
     "adapters/mongo/database.py",
     "adapters/system/revoked_keys.py",
+    "client/disk.py",
     "entrypoints/cli/commands/mcp.py",
     "entrypoints/container.py",
     "entrypoints/http/platform/pages.py",

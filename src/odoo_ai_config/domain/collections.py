@@ -488,6 +488,27 @@ class CollectionPage:
         return Position(before.since, last.version, last.id)
 
 
+@frozen
+class CollectionChanges:
+    """
+    What a reader learns of a collection, in process and over HTTP.
+
+    Args:
+        size: How many items the collection has.
+        states: What changed, as in `CollectionPage`.
+        complete: Whether nothing follows at the moment.
+        cursor: Where the next reading starts.
+    """
+
+    key: CollectionKey
+    version: int
+    size: int
+    updated_at: datetime
+    states: tuple[ItemState, ...]
+    complete: bool
+    cursor: str
+
+
 def enabled_collections(*bodies: ReadOnlyJsonObject) -> frozenset[CollectionName]:
     """
     The collections that a business area enables. The first of its *bodies* with a list decides.

@@ -12,10 +12,10 @@ from attrs import frozen
 
 from odoo_ai_config.application.chatwoot.accounts import stored_accounts
 from odoo_ai_config.application.errors import ApplicationError
-from odoo_ai_config.application.messages.intake import Reception
 from odoo_ai_config.application.messages.missed import Search
 from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.identifiers import ChatwootId
+from odoo_ai_config.domain.messages.inbox import Reception
 from odoo_ai_config.entrypoints.background import Noted
 from odoo_ai_config.entrypoints.wiring import Services
 

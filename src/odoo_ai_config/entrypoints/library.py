@@ -1,30 +1,29 @@
 """
-The hub inside another program: the same use cases, without HTTP.
+The hub inside another program: the same use cases, without HTTP, or over HTTP like in process.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final, overload
 
 from attrs import evolve, field, frozen
 
 from odoo_ai_config.application.channels.history import MappingChanges
 from odoo_ai_config.application.channels.simulation import Simulation
-from odoo_ai_config.application.collections import CollectionReading
 from odoo_ai_config.application.conversations.pausing import PauseState
 from odoo_ai_config.application.conversations.reading import Explanation
 from odoo_ai_config.application.documents.writing import DocumentWrite
-from odoo_ai_config.application.messages.intake import Receipt
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.persons import PersonPage, Presence
 from odoo_ai_config.application.moving import AreaPlan
 from odoo_ai_config.application.off_loop import cost_of, run_off_loop
 from odoo_ai_config.application.ports.crew_registry import CrewFunction
 from odoo_ai_config.application.reconciliation import Reconciliation
+from odoo_ai_config.client import open_hub as open_remote_hub
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address, Feed, RecordKind
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
@@ -37,6 +36,7 @@ from odoo_ai_config.domain.channels.mapping import (
 )
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
 from odoo_ai_config.domain.collections import (
+    CollectionChanges,
     CollectionKey,
     CollectionName,
     CollectionSync,
@@ -62,7 +62,7 @@ from odoo_ai_config.domain.identifiers import (
 )
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.messages.answers import Answer, said
-from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Receipt, Stage
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.domain.reconciliation import ExpectedArea
 from odoo_ai_config.domain.retention import Retention
@@ -72,6 +72,9 @@ from odoo_ai_config.entrypoints.delivery_worker import Capacity, capacity_of, de
 from odoo_ai_config.entrypoints.settings import Settings, read_settings
 from odoo_ai_config.entrypoints.startup import opened, trusted
 from odoo_ai_config.entrypoints.wiring import Services
+
+if TYPE_CHECKING:
+    from odoo_ai_config.client.remote_hub import RemoteHub
 
 IN_PROCESS: Final = trusted("library")
 # How long one wait for changes takes at most, in seconds; then comes the next.
@@ -104,18 +107,28 @@ class CollectionHandle:
         """
         return await self._push(CollectionSync(_items(items), tuple(map(item_id, removed))))
 
-    async def read(self, since: str | None = None, *, limit: int = 1000) -> CollectionReading:
+    async def read(self, since: str | None = None, *, limit: int = 1000) -> CollectionChanges:
         """
         At most *limit* changes after the cursor *since*; without it, the items from the first.
 
-        Continue from the `cursor` of the result: at once if its page is not `complete`.
+        Continue from the `cursor` of the result: at once if it is not `complete`.
 
         Raises:
             CollectionNotFoundError: The collection was never pushed.
             CursorExpiredError: Read from the beginning, and replace what you have.
         """
-        return await self.services.read_collection(
+        reading = await self.services.read_collection(
             self.key, caller=self.caller, since=since, limit=limit
+        )
+        head, page = reading.head, reading.page
+        return CollectionChanges(
+            head.key,
+            head.version,
+            head.size,
+            head.updated_at,
+            () if page is None else page.states,
+            complete=page is None or page.complete,
+            cursor=reading.cursor,
         )
 
     async def item(self, id_: str) -> JsonObject:
@@ -905,13 +918,25 @@ class Hub:
         return await self.services.replay_messages(MessageId(message_id), caller=self.caller)
 
 
-@asynccontextmanager
-async def open_hub(store: str | Settings | None = None) -> AsyncIterator[Hub]:
+@overload
+def open_hub(
+    store: str, *, api_key: str | SecretText
+) -> AbstractAsyncContextManager[RemoteHub]: ...
+
+
+@overload
+def open_hub(store: str | Settings | None = None) -> AbstractAsyncContextManager[Hub]: ...
+
+
+def open_hub(
+    store: str | Settings | None = None, *, api_key: str | SecretText | None = None
+) -> AbstractAsyncContextManager[Hub | RemoteHub]:
     """
     Open the hub on a store: a URL like ``ODOO_AI_CONFIG_STORE_URL``, or all settings.
 
     Without an argument, the settings are read as the server reads them. Use the hub on one event
-    loop, and only inside the context.
+    loop, and only inside the context. With *api_key*, *store* is where a hub serves HTTP:
+    ``https://hub.example.com``; `odoo_ai_config.client.open_hub` does the same with less to load.
 
     Raises:
         SettingsError: A setting cannot be used.
@@ -919,6 +944,13 @@ async def open_hub(store: str | Settings | None = None) -> AsyncIterator[Hub]:
         StoreUnusableError: The store cannot give the hub's guarantees.
         InvalidKeyRingError, MasterKeyMissingError: The key ring does not fit the store.
     """
+    if isinstance(store, str) and api_key is not None:
+        return open_remote_hub(store, api_key=api_key)
+    return _in_process(store)
+
+
+@asynccontextmanager
+async def _in_process(store: str | Settings | None) -> AsyncIterator[Hub]:
     if isinstance(store, Settings):
         settings = store
     else:

@@ -17,6 +17,7 @@ from odoo_ai_config.application.off_loop import ENTRY, run_off_loop
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.domain.channels.phone import (
     DIGITS,
+    INTERNATIONAL,
     MAX_TEXT,
     WHATSAPP_USERS,
     PhoneNumber,
@@ -30,8 +31,6 @@ from odoo_ai_config.domain.messages.persons import Person, one_of
 
 DEFAULT_COUNTRY: Final = "BR"
 _ABROAD: Final = "00"
-# With the country code beyond doubt: such numbers are not looked up.
-_PLAIN: Final = re.compile(r"\+[1-9][0-9]{7,14}|[1-9][0-9]{11,14}", re.ASCII)
 _AREA: Final = "(?:[14689][1-9]|2[12478]|3[1-578]|5[1345]|7[134579])"
 # Most numbers are written like this, and reading them needs no package.
 _BRAZILIAN: Final = re.compile(f"55{_AREA}(?:[2-9]|9[1-9])[0-9]{{7}}", re.ASCII)
@@ -100,7 +99,7 @@ class NumberReader:
         """
         The sender that a question is about, as an incoming message would have it.
         """
-        if text is None or _PLAIN.fullmatch(text.strip()) is not None:
+        if text is None or INTERNATIONAL.fullmatch(text.strip()) is not None:
             return text
         try:
             return self.read(text).digits

@@ -23,7 +23,7 @@ from odoo_ai_config.application.channels.history import (
     RollBackMapping,
 )
 from odoo_ai_config.application.channels.mapping import ReadMapping, SyncMapping, WriteMapping
-from odoo_ai_config.application.channels.routing import ResolveRoute
+from odoo_ai_config.application.channels.routing import ReadKnownRoutes, ResolveRoute
 from odoo_ai_config.application.channels.simulation import SimulateMapping
 from odoo_ai_config.application.chatwoot.accounts import ChatwootAccounts
 from odoo_ai_config.application.chatwoot.settings import ReadChatwootAccounts, SetChatwootAccount
@@ -240,6 +240,7 @@ class Services:
     read_chatwoot_accounts: ReadChatwootAccounts
     read_collection: ReadCollection
     read_document: ReadDocument
+    read_known_routes: ReadKnownRoutes
     read_mapping: ReadMapping
     read_mapping_history: ReadMappingHistory
     read_message: ReadMessage
@@ -386,6 +387,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         read_chatwoot_accounts=ReadChatwootAccounts(store),
         read_document=ReadDocument(store, secrets, standings),
         read_collection=ReadCollection(store, standings, ports.collections),
+        read_known_routes=ReadKnownRoutes(channels, standings),
         read_mapping=ReadMapping(channels, standings),
         read_mapping_history=ReadMappingHistory(channels),
         read_message=ReadMessage(store, inbox, standings, texts, clock),

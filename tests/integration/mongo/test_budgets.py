@@ -19,14 +19,13 @@ from odoo_ai_config.adapters.mongo import uses
 from odoo_ai_config.adapters.mongo.database import MongoDatabase
 from odoo_ai_config.adapters.mongo.read_cache import ReadCache
 from odoo_ai_config.adapters.mongo.uses import Uses
-from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import GOES_ON, Progress
 from odoo_ai_config.domain.chatwoot import ChatwootAccess
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import CONFIG, CREWS
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.messages.inbox import InboxMessage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Receipt, Reception
 from odoo_ai_config.domain.outcomes import Outcome
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import credentials_sync
 from tests.contract.mongo_stores import stores_over

@@ -140,13 +140,11 @@ async def test_collection_is_pushed_and_read_by_what_changed(hub: Hub) -> None:
     first = await products.replace({"7": {"name": "Camisa"}, "8": {"name": "Tênis"}})
     assert (first.changed, first.versions) == (True, {"products_informations": 1})
     reading = await products.read()
-    assert reading.page is not None
-    assert [state.id for state in reading.page.states] == ["7", "8"]
+    assert [state.id for state in reading.states] == ["7", "8"]
 
     await products.amend({"7": {"name": "Camisa azul"}}, removed=["8"])
     changed = await products.read(reading.cursor)
-    assert changed.page is not None
-    assert [(state.id, state.item is None) for state in changed.page.states] == [
+    assert [(state.id, state.item is None) for state in changed.states] == [
         ("7", False),
         ("8", True),
     ]

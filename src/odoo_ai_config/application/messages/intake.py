@@ -4,7 +4,6 @@ Take in what Chatwoot sends: an acknowledged message is never lost.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -39,6 +38,8 @@ from odoo_ai_config.domain.messages.inbox import (
     Destination,
     InboxMessage,
     MessageId,
+    Receipt,
+    Reception,
     Release,
     Stage,
     place_of_body,
@@ -67,41 +68,11 @@ async def destination_of(route: Route | None, *, store: ConfigStore) -> Destinat
 ID_BYTES: Final = 12
 
 
-class Reception(enum.Enum):
-    """
-    What the hub did with an event when it came.
-    """
-
-    ACCEPTED = "accepted"
-    IGNORED = "ignored"
-    UNRESOLVED = "unresolved"
-    DUPLICATE = "duplicate"
-    # The store is away: the event waits in the spool.
-    SPOOLED = "spooled"
-
-
 _RECEPTION_OF_NEW: Final = {
     Stage.QUEUED: Reception.ACCEPTED,
     Stage.IGNORED: Reception.IGNORED,
     Stage.UNRESOLVED: Reception.UNRESOLVED,
 }
-
-
-@frozen
-class Receipt:
-    """
-    What the sender of an event learns.
-
-    Args:
-        id: The id of the stored message; of the first one if the event came before.
-        reason: Why it was ignored or has no destination.
-        destination: Who gets it, if it was accepted.
-    """
-
-    id: MessageId
-    reception: Reception
-    reason: str | None = None
-    destination: Destination | None = None
 
 
 @frozen(eq=False)

@@ -17,6 +17,8 @@ from odoo_ai_config.domain.errors import InvalidValueError
 # E.164 allows 15 digits; no number with an area code has fewer than 8.
 DIGITS: Final = re.compile(r"[0-9]{8,15}", re.ASCII)
 _E164: Final = re.compile(r"\+?([0-9]{8,15})", re.ASCII)
+# With the country code beyond doubt: such a number means the same in every country.
+INTERNATIONAL: Final = re.compile(r"\+[1-9][0-9]{7,14}|[1-9][0-9]{11,14}", re.ASCII)
 # WhatsApp's own id of a sender, and Meta's business-scoped user id: the sender's country, and up
 # to 128 letters and digits, after "ENT." if it holds for several linked businesses.
 HIDDEN: Final = re.compile(r"[0-9]{5,20}@lid|[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}", re.ASCII)

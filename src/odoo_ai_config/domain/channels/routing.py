@@ -189,13 +189,20 @@ class RoutingTable:
         """
         Make a table of the newest revisions, with their versions for `Route.mapping_version`.
         """
+        return cls.of_versions((one.mapping, one.version) for one in revisions)
+
+    @classmethod
+    def of_versions(cls, newest: Iterable[tuple[ChannelMapping, int]]) -> RoutingTable:
+        """
+        Make a table of the newest mappings and their versions.
+        """
         versions: dict[ChannelKey, int] = {}
 
         def mappings() -> Iterator[ChannelMapping]:
             # One by one: there may be very many.
-            for revision in revisions:
-                versions[revision.mapping.key] = revision.version
-                yield revision.mapping
+            for mapping, version in newest:
+                versions[mapping.key] = version
+                yield mapping
 
         table = cls(mappings())
         table._versions = {key: versions[key] for key in table._mappings}
@@ -302,6 +309,18 @@ class RoutingTable:
             crew = _crew(holders, fallback.owner, number) if holders else None
             return self._route(fallback, crew, Rule.FALLBACK)
         return UNROUTED
+
+    def has(self, key: ChannelKey) -> bool:
+        """
+        Whether *key* has an active mapping of its own.
+        """
+        return key in self._mappings
+
+    def has_account(self, account: ChatwootId) -> bool:
+        """
+        Whether somebody has an active channel in *account*.
+        """
+        return account.value in self._accounts
 
     def accounts(self, limit: int) -> list[ChatwootId]:
         """

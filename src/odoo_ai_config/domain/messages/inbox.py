@@ -224,6 +224,36 @@ class Destination:
     release: Release
 
 
+class Reception(enum.Enum):
+    """
+    What the hub did with an event when it came.
+    """
+
+    ACCEPTED = "accepted"
+    IGNORED = "ignored"
+    UNRESOLVED = "unresolved"
+    DUPLICATE = "duplicate"
+    # The store is away: the event waits in the spool.
+    SPOOLED = "spooled"
+
+
+@frozen
+class Receipt:
+    """
+    What the sender of an event learns.
+
+    Args:
+        id: The id of the stored message; of the first one if the event came before.
+        reason: Why it was ignored or has no destination.
+        destination: Who gets it, if it was accepted; None over HTTP, which does not tell senders.
+    """
+
+    id: MessageId
+    reception: Reception
+    reason: str | None = None
+    destination: Destination | None = None
+
+
 @frozen
 class InboxMessage:
     """

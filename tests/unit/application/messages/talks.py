@@ -11,14 +11,13 @@ from typing import Any
 from attrs import define, field
 
 from odoo_ai_config.adapters.memory.chatwoot_client import Talk as Live
-from odoo_ai_config.application.messages.intake import Receipt
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import Step
 from odoo_ai_config.domain.conversations.state import Conversation, ConversationKey, Status
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.identifiers import ChatwootId
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.messages.inbox import InboxMessage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Receipt
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 from tests.unit.application.messages.deliveries import (
     ACME,

@@ -14,7 +14,6 @@ from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.adapters.memory.message_inbox import MemoryMessageInbox
 from odoo_ai_config.application.credentials.sealing import Sealer
 from odoo_ai_config.application.errors import MessageRecordedError, StoreUnavailableError
-from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import customer_message, read_event
 from odoo_ai_config.domain.access import ApiKey, Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
@@ -37,6 +36,8 @@ from odoo_ai_config.domain.messages.inbox import (
     InboxMessage,
     MessageId,
     Origin,
+    Receipt,
+    Reception,
     Release,
     Stage,
     body_context,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 from aiohttp import web
+from aiohttp.payload import AsyncIterablePayload
 
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.openapi.document import description
@@ -161,11 +162,11 @@ class Description:
 
 def body_of(response: web.StreamResponse) -> bytes:
     """
-    The body, or for HEAD the body that GET would get.
+    The body, or for HEAD the body that GET would get; nothing of one that is made as it is sent.
     """
     body = response.body if isinstance(response, web.Response) else None
-    assert body is None or isinstance(body, bytes)
-    return body or b""
+    assert body is None or isinstance(body, bytes | AsyncIterablePayload)
+    return body if isinstance(body, bytes) else b""
 
 
 @functools.cache

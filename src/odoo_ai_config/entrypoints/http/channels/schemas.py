@@ -252,3 +252,33 @@ class Route:
         ]
         | UnsetType
     ) = UNSET
+
+
+@answer
+class RouteLimits:
+    """
+    The first line of the route table: how many channels follow, and where its knowledge ends.
+    """
+
+    whole: Annotated[
+        bool, Meta(description="Whether it has every tenant's channels, or those of the key's.")
+    ]
+    version: Annotated[int, Meta(description="Of the whole mapping; 0 for a part.", ge=0)]
+    channels: Annotated[int, Meta(description="How many lines follow.", ge=0)]
+    unserved: Annotated[list[TenantIdText], Meta(description="Tenants that are not active.")]
+    left: Annotated[
+        list[MappingChannelText], Meta(description="Channels of tenants that have left.")
+    ]
+    shared: Annotated[
+        list[ChatwootIdText],
+        Meta(description="Accounts of the key's tenant in which others have channels."),
+    ]
+
+
+@answer
+class RoutedChannel(ChannelState):
+    """
+    A channel that routes messages.
+    """
+
+    version: Annotated[int, Meta(description="Counts from 1, for each channel.", ge=1)]

@@ -8,9 +8,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from odoo_ai_config.application.messages.intake import NO_ROUTE, Reception
+from odoo_ai_config.application.messages.intake import NO_ROUTE
 from odoo_ai_config.domain.conversations.answering import Silence
-from odoo_ai_config.domain.messages.inbox import AMENDED_REASON
+from odoo_ai_config.domain.messages.inbox import AMENDED_REASON, Reception
 from odoo_ai_config.domain.messages.receiving import Ignored
 from odoo_ai_config.entrypoints.http.platform.schema import Always, Component, answer
 

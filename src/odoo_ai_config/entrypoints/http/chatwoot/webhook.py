@@ -20,7 +20,6 @@ from odoo_ai_config.application.errors import (
     StoreUnavailableError,
     StoreUnusableError,
 )
-from odoo_ai_config.application.messages.intake import Receipt, Reception
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.spooling import Settled
 from odoo_ai_config.application.ports.message_spool import Arrival
@@ -28,6 +27,7 @@ from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.credentials.secrets import SecretText, digest_of
 from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError
 from odoo_ai_config.domain.json_types import JsonObject
+from odoo_ai_config.domain.messages.inbox import Receipt, Reception
 from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED, OTHER_EVENTS, ChatwootEvent
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.chatwoot.schemas import CHATWOOT_EVENT, WebhookHealth

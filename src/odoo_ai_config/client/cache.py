@@ -1,0 +1,307 @@
+"""
+What was read last: in memory and on disk, with the hub as the only one who says what is right.
+
+A read is answered from memory while nothing says that it changed. Otherwise the hub is asked, and
+while it is away the last good answer counts. A read never goes back to an older version than it
+had before, unless the hub says that its store is another one now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar, cast
+
+from attrs import define, frozen
+
+from odoo_ai_config.client.disk import Disk, Kept
+from odoo_ai_config.client.transport import NO_ANSWER, OutageError, Transport
+from odoo_ai_config.domain.errors import CodedError
+from odoo_ai_config.domain.identifiers import TenantId
+
+T = TypeVar("T")
+
+# Versions and marks are small: they are remembered longer than what was read.
+_MOST_REMEMBERED: Final = 20_000
+
+
+@frozen(eq=False)
+class Resource(Generic[T]):
+    """
+    Something that can be read.
+
+    Args:
+        path: Where, with its query.
+        subject: What a change names that makes it stale.
+        understand: Reads the body: what it says, and its version; 0 if it has none. What it
+            raises means that the body is not an answer to this question.
+        tenant: Whose it is; errors name it.
+        secret: It is on disk only if it is sealed there.
+    """
+
+    path: str
+    subject: Hashable
+    understand: Callable[[bytes], tuple[T, int]]
+    tenant: TenantId | None = None
+    secret: bool = False
+
+
+@define(eq=False)
+class _Entry:
+    value: Any
+    version: int
+    tag: str | None
+    size: int
+    # When it was asked for: by `Cache._clock`, and in seconds of the monotonic clock.
+    asked: int
+    checked: float
+
+
+@define(eq=False)
+class _Flight:
+    task: asyncio.Task[Any]
+    asked: int
+    since: float
+
+
+class Cache:
+    """
+    The reads of one hub.
+
+    Args:
+        patience: The seconds that a read with a last good answer waits for the hub.
+        refresh: The seconds for which an answer counts while no feed is followed.
+        most_entries: How many answers are kept.
+        most_bytes: How large their bodies are together.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        disk: Disk | None,
+        *,
+        patience: float,
+        refresh: float,
+        most_entries: int,
+        most_bytes: int,
+    ) -> None:
+        self._transport = transport
+        self._disk = disk
+        self._patience = patience
+        self._refresh = refresh
+        self._most_entries = most_entries
+        self._most_bytes = most_bytes
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._size = 0
+        self._flights: dict[str, _Flight] = {}
+        # Counts requests and changes: an answer is fresh if nothing changed after its request.
+        self._clock = 0
+        self._changed: OrderedDict[Hashable, int] = OrderedDict()
+        self._all_changed = 0
+        # Before this, tags prove nothing: the feed was cut, or the store is another one.
+        self._unproven = 0
+        self._served: OrderedDict[str, int] = OrderedDict()
+        self.following = False
+        self._kept_at: float | None = None
+
+    @property
+    def stale_since(self) -> datetime | None:
+        """
+        The last time at which the hub answered, while it does not; None while it does.
+        """
+        if not self._transport.away:
+            return None
+        contact = self._transport.last_contact or self._kept_at or time.time()
+        return datetime.fromtimestamp(contact, UTC)
+
+    async def close(self) -> None:
+        """
+        End all requests.
+        """
+        tasks = [flight.task for flight in self._flights.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def now(self) -> int:
+        """
+        A moment; what is asked for after it is younger.
+        """
+        self._clock += 1
+        return self._clock
+
+    def note_change(self, subjects: Iterable[Hashable]) -> None:
+        """
+        What has one of *subjects* is asked for again before it counts.
+        """
+        moment = self.now()
+        for subject in subjects:
+            self._changed[subject] = moment
+            self._changed.move_to_end(subject)
+        while len(self._changed) > _MOST_REMEMBERED:
+            self._changed.popitem(last=False)
+            self._all_changed = moment
+
+    def distrust(self, *, another_store: bool = False) -> None:
+        """
+        All is asked for again, without a condition. In *another_store*, versions begin anew.
+        """
+        self._all_changed = self._unproven = self.now()
+        if another_store:
+            self._served.clear()
+            for entry in self._entries.values():
+                entry.version = 0
+
+    def peek(self, resource: Resource[T]) -> T | None:
+        """
+        What `get` would answer from memory without asking; None if it would ask.
+        """
+        entry = self._entries.get(resource.path)
+        if entry is None or entry.asked <= self._last_change(resource):
+            return None
+        if not self.following and time.monotonic() - entry.checked >= self._refresh:
+            return None
+        self._entries.move_to_end(resource.path)
+        return cast("T", entry.value)
+
+    async def get(self, resource: Resource[T]) -> T:
+        """
+        What *resource* says now, or said last if the hub is away.
+
+        Raises:
+            CodedError: The hub refuses it; or it is away, and nothing is kept.
+        """
+        known = self.peek(resource)
+        if known is not None:
+            return known
+        path, changed = resource.path, self._last_change(resource)
+        entry = self._entries.get(path)
+        if entry is None and self._disk is not None:
+            entry = await self._from_disk(self._disk, resource)
+        flight = self._flights.get(path)
+        if flight is None or flight.asked <= changed:
+            if entry is not None and self._transport.is_resting:
+                return cast("T", self._last_good(path, entry))
+            flight = self._take_off(resource)
+        if entry is not None:
+            left = flight.since + self._patience - time.monotonic()
+            await asyncio.wait((flight.task,), timeout=max(left, 0.0))
+            entry = self._entries.get(path, entry)
+            if not flight.task.done():
+                self._transport.missed(OutageError())
+                return cast("T", self._last_good(path, entry))
+        try:
+            return cast("T", await asyncio.shield(flight.task))
+        except OutageError as outage:
+            if entry is not None:
+                return cast("T", self._last_good(path, entry))
+            raise outage.told from outage
+
+    def _last_change(self, resource: Resource[Any]) -> int:
+        return max(self._all_changed, self._changed.get(resource.subject, 0))
+
+    def _last_good(self, path: str, entry: _Entry) -> Any:  # noqa: ANN401 - of any resource
+        self._remember(path, entry.version)
+        return entry.value
+
+    def _take_off(self, resource: Resource[Any]) -> _Flight:
+        asked = self.now()
+        task = asyncio.create_task(self._fetched(resource, asked))
+        flight = _Flight(task, asked, time.monotonic())
+        self._flights[resource.path] = flight
+
+        def land(_task: asyncio.Task[Any]) -> None:
+            if self._flights.get(resource.path) is flight:
+                del self._flights[resource.path]
+            # Perhaps nobody waits for it any more.
+            if not task.cancelled():
+                task.exception()
+
+        task.add_done_callback(land)
+        return flight
+
+    async def _fetched(self, resource: Resource[T], asked: int) -> T:
+        path = resource.path
+        entry = self._entries.get(path)
+        tag = entry.tag if entry is not None and entry.asked > self._unproven else None
+
+        def understood(body: bytes) -> tuple[T, int]:
+            value, version = resource.understand(body)
+            if 0 < version < self._served.get(path, 0):
+                newer = self._entries.get(path)
+                if newer is None or newer.asked < asked:
+                    raise ValueError("older than what was served")
+                # Another request came after this one, and was answered before it.
+                return cast("T", newer.value), newer.version
+            return value, version
+
+        try:
+            found, answer = await self._transport.read(
+                path, understood, tag=tag, tenant=resource.tenant
+            )
+        except CodedError:
+            await self._forget(path, asked)
+            raise
+        if found is not None:
+            value, version = found
+            entry = _Entry(value, version, answer.tag, len(answer.body or b""), asked, 0.0)
+        if entry is None:  # pragma: no cover - without a tag there is no 304
+            raise OutageError
+        entry.asked, entry.checked = max(entry.asked, asked), time.monotonic()
+        self._put(path, entry)
+        if self._disk is not None and answer.body is not None:
+            kept = Kept(path, answer.tag, time.time(), answer.body)
+            await self._disk.write(kept, secret=resource.secret)
+        return cast("T", entry.value)
+
+    def _put(self, path: str, entry: _Entry) -> None:
+        present = self._entries.get(path)
+        if present is not None and present.asked > entry.asked:
+            # It was asked for later, and has come sooner.
+            return
+        self._drop(path)
+        self._remember(path, entry.version)
+        self._entries[path] = entry
+        self._size += entry.size
+        while len(self._entries) > self._most_entries or (
+            self._size > self._most_bytes and len(self._entries) > 1
+        ):
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, path: str) -> None:
+        entry = self._entries.pop(path, None)
+        self._size -= 0 if entry is None else entry.size
+
+    def _remember(self, path: str, version: int) -> None:
+        if version:
+            self._served[path] = max(version, self._served.pop(path, 0))
+            if len(self._served) > _MOST_REMEMBERED:
+                self._served.popitem(last=False)
+
+    async def _forget(self, path: str, asked: int) -> None:
+        entry = self._entries.get(path)
+        if entry is None or entry.asked < asked:
+            self._drop(path)
+            self._served.pop(path, None)
+            if self._disk is not None:
+                await self._disk.remove(path)
+
+    async def _from_disk(self, disk: Disk, resource: Resource[Any]) -> _Entry | None:
+        kept = await disk.read(resource.path, secret=resource.secret)
+        if kept is None or resource.path in self._entries:
+            return self._entries.get(resource.path)
+        try:
+            value, version = resource.understand(kept.body)
+        except NO_ANSWER:
+            # Of another version of this program, for instance.
+            return None
+        if version < self._served.get(resource.path, 0):
+            return None
+        self._kept_at = max(kept.at, self._kept_at or 0.0)
+        entry = _Entry(value, version, None, len(kept.body), 0, 0.0)
+        self._entries[resource.path] = entry
+        self._size += entry.size
+        return entry

@@ -1,0 +1,161 @@
+"""
+What was read, on disk for the next start: one private file each, written as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkstemp
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_log = logging.getLogger(__name__)
+_KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+_UNFINISHED: Final = ".part"
+# How many writes go beyond the limits before the oldest files are removed.
+_PRUNED_AFTER: Final = 64
+
+
+@frozen
+class Kept:
+    """
+    A body, and when the hub sent it, in seconds since 1970.
+    """
+
+    path: str
+    tag: str | None
+    at: float
+    body: bytes
+
+
+class Disk:
+    """
+    The files of one hub and one key, in a folder of their own.
+
+    What cannot be read, opened or understood counts as absent, and what cannot be written is
+    reported in the log and otherwise harmless.
+
+    Args:
+        folder: Where the folders of all hubs are; it is made if it is absent.
+        reader: Tells hubs and keys apart. Only its digest is on disk.
+        secrets_key: Seals what is secret; without it, nothing secret is kept.
+        most_entries: How many files are kept, about.
+        most_bytes: How large they are together, about.
+
+    Raises:
+        ValueError: The key does not have 32 bytes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        reader: str,
+        *,
+        secrets_key: bytes | None,
+        most_entries: int,
+        most_bytes: int,
+    ) -> None:
+        if secrets_key is not None and len(secrets_key) != _KEY_BYTES:
+            raise ValueError("secrets_key must have 32 bytes")
+        self._folder = folder / sha256(reader.encode()).hexdigest()[:32]
+        self._secrets_key = secrets_key
+        self._most_entries = most_entries
+        self._most_bytes = most_bytes
+        self._written = 0
+
+    async def read(self, path: str, *, secret: bool) -> Kept | None:
+        """
+        What is kept of *path*, if anything.
+        """
+        if secret and self._secrets_key is None:
+            return None
+        return await asyncio.to_thread(self._read, path, secret=secret)
+
+    async def write(self, kept: Kept, *, secret: bool) -> None:
+        """
+        Keep it in place of what was kept before.
+        """
+        if not secret or self._secrets_key is not None:
+            await asyncio.to_thread(self._write, kept, secret=secret)
+
+    async def remove(self, path: str) -> None:
+        """
+        Keep nothing of *path*.
+        """
+        await asyncio.to_thread(self._remove, path)
+
+    def _read(self, path: str, *, secret: bool) -> Kept | None:
+        try:
+            head, _, body = self._file(path).read_bytes().partition(b"\n")
+            said = json.loads(head)
+            if said["path"] != path or said["digest"] != sha256(body).hexdigest():
+                return None
+            if secret:
+                body = self._opened(path, bytes.fromhex(said["nonce"]), body)
+            return Kept(path, said["tag"], float(said["at"]), body)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _write(self, kept: Kept, *, secret: bool) -> None:
+        head, body = {"path": kept.path, "tag": kept.tag, "at": kept.at}, kept.body
+        if secret:
+            nonce = os.urandom(_NONCE_BYTES)
+            body = self._cipher().encrypt(nonce, body, kept.path.encode())
+            head["nonce"] = nonce.hex()
+        head["digest"] = sha256(body).hexdigest()
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # It is private from the beginning.
+            number, name = mkstemp(suffix=_UNFINISHED, dir=self._folder)
+            try:
+                with os.fdopen(number, "wb") as file:
+                    file.write(json.dumps(head).encode() + b"\n" + body)
+                Path(name).replace(self._file(kept.path))
+            except OSError:
+                Path(name).unlink(missing_ok=True)
+                raise
+            if self._written % _PRUNED_AFTER == 0:
+                self._prune()
+            self._written += 1
+        except OSError as error:
+            _log.warning("the cache of the hub cannot be written: %s", error.strerror)
+
+    def _remove(self, path: str) -> None:
+        with suppress(OSError):
+            self._file(path).unlink()
+
+    def _file(self, path: str) -> Path:
+        return self._folder / sha256(path.encode()).hexdigest()
+
+    def _prune(self) -> None:
+        found = [(file.stat(), file) for file in self._folder.iterdir()]
+        found.sort(key=lambda one: one[0].st_mtime, reverse=True)
+        size = 0
+        for number, (state, file) in enumerate(found):
+            size += state.st_size
+            if number >= self._most_entries or size > self._most_bytes:
+                file.unlink(missing_ok=True)
+
+    def _cipher(self) -> AESGCM:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - rare
+
+        return AESGCM(self._secrets_key or b"")
+
+    def _opened(self, path: str, nonce: bytes, body: bytes) -> bytes:
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - rare
+
+        try:
+            return self._cipher().decrypt(nonce, body, path.encode())
+        except InvalidTag:
+            raise ValueError("sealed with another key") from None
