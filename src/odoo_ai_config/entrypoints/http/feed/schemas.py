@@ -24,7 +24,8 @@ CursorText: TypeAlias = Annotated[
     str,
     Meta(
         description="Opaque: where a reader goes on.",
-        pattern="^[0-9]{1,15}:[0-9a-f]{64}$",
+        min_length=1,
+        max_length=80,
         examples=["42:" + "9f86d081" * 8],
     ),
 ]
