@@ -23,6 +23,7 @@ from odoo_ai_config.domain.errors import (
     ItemNotFoundError,
     MessageNotFoundError,
 )
+from odoo_ai_config.domain.feed import FeedCompactedError, FeedKind
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.json_types import JsonObject, ReadOnlyJsonObject
 from odoo_ai_config.domain.messages.inbox import Reception, Stage, WrongStageError
@@ -255,6 +256,41 @@ class HubContract:
         for nobody in (world.hub.answer("msg_00000000", None), world.hub.replay("msg_00000000")):
             with pytest.raises(MessageNotFoundError):
                 await nobody
+
+    async def test_changes_are_told_in_their_order(self, world: World) -> None:
+        begin = await world.hub.cursor()
+        await world.others.sync_credentials(account_id="acme", token="ref", odoo_password="um")
+        await world.others.sync_mapping(chatwoot_account_id="1", tenant="acme")
+        await world.others.collection("acme", "products").replace({"1": {}})
+        await world.others.sync_credentials(account_id="other", token="ref")
+        await world.others.suspend_tenant("acme")
+        told = []
+        async for change in world.hub.changes(begin):
+            told.append(change)
+            if change.kind is FeedKind.TENANT:
+                break
+        assert {change.kind for change in told} == {
+            FeedKind.CONFIG,
+            FeedKind.CREDENTIALS,
+            FeedKind.MAPPING,
+            FeedKind.COLLECTION,
+            FeedKind.TENANT,
+        }
+        numbers = [change.cursor.number for change in told]
+        assert numbers == sorted(numbers)
+        some = world.hub.changes(begin, tenant="other", kinds=["config"])
+        change = await anext(some)
+        assert (change.kind, change.version, str(change.tenants[0])) == (
+            FeedKind.CONFIG,
+            1,
+            "other",
+        )
+        for malformed in (world.hub.changes(begin, kinds=["nothing"]), world.hub.changes("?")):
+            with pytest.raises(InvalidValueError):
+                await anext(malformed)
+        with pytest.raises(FeedCompactedError) as compacted:
+            await anext(world.hub.changes(f"1:{'0' * 64}"))
+        assert compacted.value.end == told[-1].cursor
 
     async def test_reading_is_recorded_as_in_process(self, world: World) -> None:
         await world.hub.sync_credentials(account_id="acme", token="ref", odoo_password="um")

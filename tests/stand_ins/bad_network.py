@@ -68,9 +68,11 @@ class BadNetwork:
         """
         if self._server is not None:
             self._server.close()
-            for writer in self._open:
-                writer.transport.abort()
             self._server = None
+            while self._open:
+                for writer in self._open:
+                    writer.transport.abort()
+                await asyncio.sleep(0.001)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
@@ -117,10 +119,12 @@ class BadNetwork:
 
     async def _passed_on(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.hub_port)
+        self._open.add(writer)
         try:
             writer.write(request)
             return await reader.read()
         finally:
+            self._open.discard(writer)
             writer.close()
 
 

@@ -35,17 +35,27 @@ def problem(status: int, code: str, headers: dict[str, str] | None = None) -> we
     return web.json_response({"status": status, "code": code}, status=status, headers=headers)
 
 
+async def no_feed(_: web.Request) -> web.StreamResponse:
+    return problem(404, "route_not_found")
+
+
 class ScriptedHub:
     def __init__(self) -> None:
         self.asked: list[web.Request] = []
         self.replies: list[web.Response | Reply] = []
         self.otherwise: Callable[[], web.Response] = document
+        # What is asked of the feed, and what it tells; an older hub has none.
+        self.followed: list[web.Request] = []
+        self.feed: Reply = no_feed
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
         self.server = TestServer(app)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         await request.read()
+        if request.path == "/v1/changes":
+            self.followed.append(request)
+            return await self.feed(request)
         self.asked.append(request)
         if not self.replies:
             return self.otherwise()

@@ -15,6 +15,8 @@ from typing import Any
 from attrs import frozen
 
 from odoo_ai_config.client.transport import Answer, json_object
+from odoo_ai_config.domain.audit import TrailEnd
+from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.channels.routing import Consideration, Route, Rule, Verdict
 from odoo_ai_config.domain.collections import (
     CollectionChanges,
@@ -23,10 +25,12 @@ from odoo_ai_config.domain.collections import (
     ItemState,
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.domain.feed import Change, FeedKind
 from odoo_ai_config.domain.identifiers import (
     BusinessArea,
     CredentialRef,
     DocumentKey,
+    DocumentKind,
     TenantArea,
     TenantId,
 )
@@ -185,6 +189,33 @@ def message_receipt(told: Any) -> MessageReceipt:  # noqa: ANN401 - JSON
     Where a message is now.
     """
     return MessageReceipt(MessageId(told["message_id"]), Stage(told["stage"]), told["reason"])
+
+
+def changes_in(told: Any) -> tuple[list[Change | None], str]:  # noqa: ANN401 - JSON
+    """
+    What the feed tells, and where to go on; None for a change that only newer hubs know.
+    """
+    return [*map(_change, told["changes"])], str(TrailEnd.from_text(told["cursor"]))
+
+
+def _change(told: Any) -> Change | None:  # noqa: ANN401 - JSON
+    try:
+        kind, action = FeedKind(told["kind"]), AuditAction(told["action"])
+    except ValueError:
+        return None
+    area, document = told.get("domain"), told.get("document")
+    return Change(
+        TrailEnd.from_text(told["cursor"]),
+        datetime.fromisoformat(told["at"]),
+        kind,
+        action,
+        tuple(map(TenantId, told["tenants"])),
+        None if area is None else BusinessArea(area),
+        None if document is None else DocumentKind(document),
+        told.get("name"),
+        told.get("version"),
+        deleted=told.get("deleted", False),
+    )
 
 
 def _version(told: Any) -> int:  # noqa: ANN401 - JSON

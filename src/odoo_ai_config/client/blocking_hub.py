@@ -5,7 +5,7 @@ The hub for programs without an event loop: each call of `RemoteHub`, run to its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
 from functools import wraps
@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from odoo_ai_config.client.remote_hub import RemoteCollection, RemoteHub
+from odoo_ai_config.domain.feed import Change
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,6 +76,7 @@ class BlockingHub(_Blocking[RemoteHub]):
     receive = _blocking(RemoteHub.receive)
     answer = _blocking(RemoteHub.answer)
     replay = _blocking(RemoteHub.replay)
+    cursor = _blocking(RemoteHub.cursor)
 
     @property
     def stale_since(self) -> datetime | None:
@@ -82,6 +84,20 @@ class BlockingHub(_Blocking[RemoteHub]):
         As of a `RemoteHub`.
         """
         return self._of.stale_since
+
+    def changes(
+        self, since: str | None = None, *, tenant: str | None = None, kinds: Collection[str] = ()
+    ) -> Iterator[Change]:
+        """
+        As of a `RemoteHub`; the iterator waits for the next change.
+        """
+        following = self._of.changes(since, tenant=tenant, kinds=kinds)
+
+        async def following_one() -> Change:
+            return await anext(following)
+
+        while True:
+            yield self._wait(following_one())
 
     def collection(self, tenant: str, name: str) -> BlockingCollection:
         """

@@ -40,6 +40,7 @@ class Resource(Generic[T]):
             raises means that the body is not an answer to this question.
         tenant: Whose it is; errors name it.
         secret: It is on disk only if it is sealed there.
+        is_told: Whether the feed tells the reader of every change of what was read.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Resource(Generic[T]):
     understand: Callable[[bytes], tuple[T, int]]
     tenant: TenantId | None = None
     secret: bool = False
+    is_told: Callable[[T], bool] = lambda _: True
 
 
 @define(eq=False)
@@ -55,6 +57,7 @@ class _Entry:
     version: int
     tag: str | None
     size: int
+    is_told: bool
     # When it was asked for: by `Cache._clock`, and in seconds of the monotonic clock.
     asked: int
     checked: float
@@ -105,6 +108,8 @@ class Cache:
         self._unproven = 0
         self._served: OrderedDict[str, int] = OrderedDict()
         self.following = False
+        # Called before each request.
+        self.on_request: Callable[[], None] = lambda: None
         self._kept_at: float | None = None
 
     @property
@@ -162,7 +167,8 @@ class Cache:
         entry = self._entries.get(resource.path)
         if entry is None or entry.asked <= self._last_change(resource):
             return None
-        if not self.following and time.monotonic() - entry.checked >= self._refresh:
+        told = self.following and entry.is_told
+        if not told and time.monotonic() - entry.checked >= self._refresh:
             return None
         self._entries.move_to_end(resource.path)
         return cast("T", entry.value)
@@ -208,6 +214,7 @@ class Cache:
         return entry.value
 
     def _take_off(self, resource: Resource[Any]) -> _Flight:
+        self.on_request()
         asked = self.now()
         task = asyncio.create_task(self._fetched(resource, asked))
         flight = _Flight(task, asked, time.monotonic())
@@ -247,8 +254,10 @@ class Cache:
             raise
         if found is not None:
             value, version = found
-            entry = _Entry(value, version, answer.tag, len(answer.body or b""), asked, 0.0)
-        if entry is None:  # pragma: no cover - without a tag there is no 304
+            size, told = len(answer.body or b""), resource.is_told(value)
+            entry = _Entry(value, version, answer.tag, size, told, asked, 0.0)
+        if entry is None:
+            # Nothing is unchanged: there was no tag to ask with.
             raise OutageError
         entry.asked, entry.checked = max(entry.asked, asked), time.monotonic()
         self._put(path, entry)
@@ -262,8 +271,11 @@ class Cache:
         if present is not None and present.asked > entry.asked:
             # It was asked for later, and has come sooner.
             return
-        self._drop(path)
         self._remember(path, entry.version)
+        self._keep(path, entry)
+
+    def _keep(self, path: str, entry: _Entry) -> None:
+        self._drop(path)
         self._entries[path] = entry
         self._size += entry.size
         while len(self._entries) > self._most_entries or (
@@ -301,7 +313,7 @@ class Cache:
         if version < self._served.get(resource.path, 0):
             return None
         self._kept_at = max(kept.at, self._kept_at or 0.0)
-        entry = _Entry(value, version, None, len(kept.body), 0, 0.0)
-        self._entries[resource.path] = entry
-        self._size += entry.size
+        size = len(kept.body)
+        entry = _Entry(value, version, None, size, is_told=False, asked=0, checked=0.0)
+        self._keep(resource.path, entry)
         return entry

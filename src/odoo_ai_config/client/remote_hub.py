@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
@@ -31,7 +31,8 @@ from odoo_ai_config.client.answers import (
 )
 from odoo_ai_config.client.cache import Cache, Resource
 from odoo_ai_config.client.disk import Disk
-from odoo_ai_config.client.route_table import message_of, read_table
+from odoo_ai_config.client.feed_reader import Callback, FeedReader, feed_kind
+from odoo_ai_config.client.route_table import RouteTable, message_of, read_table
 from odoo_ai_config.client.transport import Transport, understood
 from odoo_ai_config.domain.channels.mapping import DEFAULT_SEQUENCE
 from odoo_ai_config.domain.channels.routing import IncomingMessage, Route
@@ -44,6 +45,7 @@ from odoo_ai_config.domain.collections import (
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.feed import EVERYTHING, Change
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     BusinessArea,
@@ -60,13 +62,17 @@ from odoo_ai_config.domain.messages.inbox import MessageId, Receipt
 from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 
 T = TypeVar("T")
+CallbackT = TypeVar("CallbackT", bound=Callback)
 
 # What changes name.
 _CONFIG: Final = "config"
 _CREDENTIALS: Final = "credentials"
 _COLLECTION: Final = "collection"
 _MAPPING: Final = "mapping"
-_ROUTES: Final = Resource("/v1/route/table", _MAPPING, read_table)
+# A bound key hears nothing of the channels that others get or lose.
+_ROUTES: Final = Resource(
+    "/v1/route/table", _MAPPING, read_table, is_told=lambda table: table.limits.whole
+)
 _API_KEY: Final = re.compile(r"[!-~]{1,512}", re.ASCII)
 
 
@@ -135,6 +141,7 @@ class RemoteHub:
 
     cache: Cache
     transport: Transport
+    feed: FeedReader
 
     @property
     def stale_since(self) -> datetime | None:
@@ -175,9 +182,38 @@ class RemoteHub:
             route = table.route(account_id, inbox_id, number, explain=explain)
         if route is None:
             message = message_of(account_id, inbox_id, number)
-            owner = None if table is None else table.owner(message)
-            route = await self.cache.get(_asked_route(message, owner, explain=explain))
+            route = await self.cache.get(_asked_route(message, table, explain=explain))
         return route
+
+    async def cursor(self) -> str:
+        return await self.feed.now()
+
+    async def changes(
+        self, since: str | None = None, *, tenant: str | None = None, kinds: Collection[str] = ()
+    ) -> AsyncIterator[Change]:
+        """
+        What changes, as it happens; what it names is read anew. It waits while the hub is away.
+
+        Raises:
+            FeedCompactedError: *since* is of another store: read all, then go on from its `end`.
+        """
+        async for change in self.feed.changes(since, tenant=tenant, kinds=kinds):
+            yield change
+
+    def on_change(self, *kinds: str) -> Callable[[CallbackT], CallbackT]:
+        """
+        Decorate a function that is called with each change of *kinds*, or of any, one by one.
+
+        It may be async. What it raises is logged, and harms nothing. It is not called for what
+        changes before the hub was first reached.
+        """
+        wanted = frozenset(map(feed_kind, kinds)) or EVERYTHING.kinds
+
+        def register(callback: CallbackT) -> CallbackT:
+            self.feed.call(callback, wanted)
+            return callback
+
+        return register
 
     def collection(self, tenant: str, name: str) -> RemoteCollection:
         """
@@ -324,9 +360,11 @@ async def opened(  # noqa: PLR0913 - see `Options`
         most_entries=cache_entries,
         most_bytes=cache_bytes,
     )
+    feed = FeedReader(transport, cache)
     try:
-        yield RemoteHub(cache, transport)
+        yield RemoteHub(cache, transport, feed)
     finally:
+        await feed.close()
         await cache.close()
         await transport.close()
 
@@ -348,7 +386,7 @@ def _credential(tenant: str, domain: str, ref: str) -> Resource[SecretText]:
 
 
 def _asked_route(
-    message: IncomingMessage, owner: TenantId | None, *, explain: bool
+    message: IncomingMessage, table: RouteTable | None, *, explain: bool
 ) -> Resource[Route]:
     said = {"account_id": str(message.account)}
     if message.inbox is not None:
@@ -357,7 +395,10 @@ def _asked_route(
         said["number"] = message.number
     if explain:
         said["explain"] = "1"
-    return Resource(f"/v1/route?{urlencode(said)}", _MAPPING, read_route, owner)
+    owner = None if table is None else table.owner(message)
+    told = table is not None and table.limits.whole
+    path = f"/v1/route?{urlencode(said)}"
+    return Resource(path, _MAPPING, read_route, owner, is_told=lambda _: told)
 
 
 def _owner(tenant: str, domain: str) -> TenantArea:

@@ -37,7 +37,9 @@ _SERVER_FAILED: Final = 500
 _UNCHANGED: Final = 304
 _REDIRECTED: Final = 300
 _SHORTEST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 5.0
+_LONGEST_PAUSE: Final = 5.0
+# Whatever a hub or a proxy asks for.
+_LONGEST_REST: Final = 300.0
 _FIRST_PAUSE: Final = 0.5
 # A route table of half a million channels.
 _LARGEST_BODY: Final = 128 * 2**20
@@ -90,19 +92,23 @@ def json_object(body: bytes) -> JsonObject:
     *body*, if it is a JSON object.
 
     Raises:
-        ValueError: It is not.
+        ValueError, RecursionError: It is not.
     """
-    try:
-        found: Json = json.loads(body, object_pairs_hook=unique_members)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    found: Json = json.loads(body, object_pairs_hook=unique_members)
     if not isinstance(found, dict):
         raise ValueError("not an object")  # noqa: TRY004 - of the text, not of an argument
     return found
 
 
 # What a reader of an answer may raise if it is none.
-NO_ANSWER: Final = (ValueError, TypeError, KeyError, AttributeError, DomainError)
+NO_ANSWER: Final = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    DomainError,
+)
 
 
 def understood(read: Callable[[], T]) -> T:
@@ -153,7 +159,7 @@ class Transport:
         self.away = True
         wait = max(uniform(self._pause / 2, self._pause), outage.retry_after or 0.0)  # noqa: S311
         self._next_try = time.monotonic() + wait
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _reached(self) -> None:
         self.last_contact, self.away, self._pause = time.time(), False, _FIRST_PAUSE
@@ -217,7 +223,7 @@ class Transport:
             answer = await self.ask(method, path, raw, headers=headers, tenant=tenant)
             try:
                 return json_object(answer.body or b""), answer
-            except ValueError:
+            except NO_ANSWER:
                 raise OutageError from None
 
         try:
@@ -228,15 +234,17 @@ class Transport:
     async def _attempts(self, attempt: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
         outage = OutageError(reached=False)
         try:
-            async with asyncio.timeout(self.deadline):
+            async with asyncio.timeout(self.deadline) as limit:
                 for pause in _pauses():
                     try:
                         return await self.once(attempt)
                     except OutageError as error:
                         outage = error
-                    if outage.reached and not repeatable:
+                    wait = max(pause, outage.retry_after or 0.0)
+                    late = asyncio.get_running_loop().time() + wait >= (limit.when() or 0.0)
+                    if late or (outage.reached and not repeatable):
                         break
-                    await asyncio.sleep(max(pause, outage.retry_after or 0.0))
+                    await asyncio.sleep(wait)
         except TimeoutError:
             self.missed(outage)
         raise outage
@@ -328,11 +336,12 @@ def _answer(
         # A page of a proxy has none, and says nothing about what the hub has.
         if isinstance(problem.get("code"), str) and problem.get("status") == status:
             refusal = refusal_of(problem, tenant)
-    except ValueError:
+    except NO_ANSWER:
         pass
     if refusal is None or status in _PASSING or status >= _SERVER_FAILED:
         told = headers.get("Retry-After", "")
-        raise OutageError(float(told[:6]) if told.isdecimal() else None, refusal)
+        wait = min(float(told[:6]), _LONGEST_REST) if told.isdecimal() else None
+        raise OutageError(wait, refusal)
     raise refusal
 
 
@@ -340,4 +349,4 @@ def _pauses() -> Iterator[float]:
     pause = _SHORTEST_PAUSE
     while True:
         yield uniform(pause / 2, pause)  # noqa: S311 - so that readers do not come together
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause = min(2 * pause, _LONGEST_PAUSE)

@@ -48,3 +48,17 @@ def test_malformed_address_leaves_no_thread() -> None:
 def test_every_call_has_a_blocking_one(blocking: type, remote: type) -> None:
     calls = {name for name, one in vars(remote).items() if inspect.iscoroutinefunction(one)}
     assert {name for name in calls if not name.startswith("_")} <= vars(blocking).keys()
+
+
+def listen(url: str, key: str) -> list[str]:
+    with open_hub_sync(url, api_key=key) as hub:
+        begin = hub.cursor()
+        hub.sync_credentials(account_id="acme", token="ref", odoo_password="senha")
+        changes = hub.changes(begin)
+        return [next(changes).kind.value, next(changes).kind.value]
+
+
+async def test_script_hears_what_changes() -> None:
+    async with serving(MemoryHub(), HttpOptions(version="1")) as web:
+        kinds = await asyncio.to_thread(listen, str(web.client.make_url("/")), web.key)
+    assert sorted(kinds) == ["config", "credentials"]

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from odoo_ai_config.client import open_hub
+from odoo_ai_config.client.refusals import HubRefusedError
+from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.feed import Change, FeedKind
+from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from odoo_ai_config.entrypoints.library import Hub
+from tests.stand_ins.bad_network import bad_network
+from tests.stand_ins.scripted_hub import ScriptedHub, document, no_feed, problem, scripted_hub
+from tests.unit.application.memory_hub import MemoryHub
+from tests.unit.entrypoints.http.web_hub import WebHub, serving
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ScriptedHub]:
+    async with scripted_hub() as server:
+        yield server
+
+
+@pytest.fixture
+async def web_hub() -> AsyncIterator[WebHub]:
+    async with serving(MemoryHub(), HttpOptions(version="1")) as found:
+        yield found
+
+
+def cursor(number: int) -> str:
+    return f"{number}:{number:064}"
+
+
+def change(number: int, **more: Any) -> dict[str, Any]:
+    told = {"cursor": cursor(number), "at": "2026-11-30T12:00:00.000Z", "kind": "config"}
+    return {**told, "action": "document_changed", "tenants": ["acme"], **more}
+
+
+def page(number: int, *changes: dict[str, Any]) -> web.Response:
+    return web.json_response({"changes": list(changes), "cursor": cursor(number)})
+
+
+class Feed:
+    """
+    A feed that tells what the test puts into it, one page for each request.
+    """
+
+    def __init__(self) -> None:
+        self.pages: asyncio.Queue[web.Response] = asyncio.Queue()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if "since" not in request.query:
+            return page(1)
+        if request.query["wait"] == "0":
+            return page(int(request.query["since"].partition(":")[0]))
+        return await self.pages.get()
+
+
+async def until(met: Callable[[], bool]) -> None:
+    while not met():
+        await asyncio.sleep(0.01)
+
+
+async def test_what_is_kept_counts_until_the_feed_names_it(server: ScriptedHub) -> None:
+    server.feed = feed = Feed()
+    async with server.opened(refresh=0.0) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        await hub.config("acme")
+        asked = len(server.asked)
+        for _ in range(3):
+            await hub.config("acme")
+        assert len(server.asked) == asked
+        server.otherwise = lambda: document(2)
+        feed.pages.put_nowait(page(2, change(2, tenants=["other"]), change(2, kind="pause")))
+        feed.pages.put_nowait(page(3, change(3, kind="credentials")))
+        await until(lambda: hub.feed.cursor == cursor(3))
+        assert await hub.config("acme") == {"version": 1}
+        feed.pages.put_nowait(page(4, change(4)))
+        await until(lambda: hub.feed.cursor == cursor(4))
+        assert await hub.config("acme") == {"version": 2}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        change(2, kind="tenant", action="tenant_suspended"),
+        change(2, kind="of_tomorrow"),
+        change(2, action="of_tomorrow"),
+    ],
+    ids=["tenant", "kind", "action"],
+)
+async def test_change_of_a_tenant_or_of_tomorrow_concerns_all(
+    server: ScriptedHub, told: dict[str, Any]
+) -> None:
+    server.feed = feed = Feed()
+    async with server.opened(refresh=0.0) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        server.otherwise = lambda: document(2)
+        feed.pages.put_nowait(page(2, told))
+        await until(lambda: hub.feed.cursor == cursor(2))
+        assert await hub.config("acme") == {"version": 2}
+
+
+async def test_hub_without_a_feed_is_asked_from_time_to_time(server: ScriptedHub) -> None:
+    async with server.opened(refresh=0.2) as hub:
+        await hub.config("acme")
+        await until(lambda: bool(server.followed))
+        server.otherwise = lambda: document(2)
+        assert await hub.config("acme") == {"version": 1}
+        await asyncio.sleep(0.25)
+        assert await hub.config("acme") == {"version": 2}
+        assert not hub.cache.following
+        assert len(server.followed) == 1
+
+
+async def test_program_that_only_sends_does_not_listen(server: ScriptedHub) -> None:
+    async with server.opened():
+        await asyncio.sleep(0.1)
+    assert server.followed == []
+
+
+async def test_reader_comes_back_to_a_feed_that_was_cut(server: ScriptedHub) -> None:
+    server.feed = feed = Feed()
+    async with server.opened(refresh=3600.0) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        await hub.config("acme")
+        feed.pages.put_nowait(web.Response(status=502))
+        await until(lambda: not hub.cache.following)
+        assert hub.stale_since is not None
+        await until(lambda: hub.cache.following)
+        assert hub.stale_since is None
+        server.asked.clear()
+        await hub.config("acme")
+        # Something may have happened that the feed does not know.
+        assert [asked.headers.get("If-None-Match") for asked in server.asked] == [None]
+        assert server.followed[-2].query["since"] == cursor(1)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        web.Response(text="{}"),
+        web.Response(text="[]"),
+        web.json_response({"changes": [{}], "cursor": cursor(2)}),
+        web.json_response({"changes": [], "cursor": "2"}),
+    ],
+    ids=["empty", "list", "change", "cursor"],
+)
+async def test_noise_in_place_of_the_feed_is_an_outage(
+    server: ScriptedHub, noise: web.Response
+) -> None:
+    server.feed = feed = Feed()
+    async with server.opened() as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        feed.pages.put_nowait(noise)
+        await until(lambda: not hub.cache.following)
+        await until(lambda: hub.cache.following)
+
+
+async def test_restored_hub_may_have_older_versions(server: ScriptedHub) -> None:
+    server.feed = feed = Feed()
+    server.otherwise = lambda: document(9)
+    async with server.opened() as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        server.otherwise = lambda: document(3)
+        gone = {"status": 410, "code": "compacted", "cursor": cursor(5)}
+        feed.pages.put_nowait(web.json_response(gone, status=410))
+        await until(lambda: hub.feed.cursor == cursor(5))
+        assert await hub.config("acme") == {"version": 3}
+        await until(lambda: server.followed[-1].query.get("since") == cursor(5))
+
+
+async def test_feed_that_answers_at_once_is_not_asked_at_once(server: ScriptedHub) -> None:
+    async def cached(_: web.Request) -> web.StreamResponse:
+        return page(1)
+
+    server.feed = cached
+    async with server.opened() as hub:
+        await hub.config("acme")
+        await asyncio.sleep(0.4)
+        assert hub.cache.following
+    assert len(server.followed) <= 3
+
+
+async def test_listener_hears_what_it_missed_while_the_hub_was_away(web_hub: WebHub) -> None:
+    here = Hub(web_hub.services)
+    port = web_hub.client.server.port
+    assert port is not None
+    async with (
+        bad_network(port) as network,
+        open_hub(f"http://127.0.0.1:{network.port}", api_key=web_hub.key) as hub,
+    ):
+        told: list[Change] = []
+
+        async def listen() -> None:
+            async for one in hub.changes(kinds=["config"]):
+                told.append(one)  # noqa: PERF401 - it never ends
+
+        listening = asyncio.create_task(listen())
+        await until(lambda: len(network.requests) > 1)
+        await network.stop()
+        await here.sync_credentials(account_id="acme", token="ref")
+        await here.sync_credentials(account_id="acme", token="ref", name="B")
+        await asyncio.sleep(0.2)
+        await network.start()
+        await until(lambda: len(told) == 2)
+        listening.cancel()
+    assert [one.version for one in told] == [1, 2]
+
+
+async def test_callbacks_are_called_and_read_what_is_new(
+    web_hub: WebHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = Hub(web_hub.services)
+    names: list[str] = []
+    kinds: list[FeedKind] = []
+    async with open_hub(str(web_hub.client.make_url("/")), api_key=web_hub.key) as hub:
+
+        @hub.on_change("config")
+        async def renew(change: Change) -> None:
+            names.append(str((await hub.config(change.tenants[0].value))["name"]))
+
+        @hub.on_change()
+        def fail(change: Change) -> None:
+            kinds.append(change.kind)
+            raise KeyError("nobody is harmed")
+
+        with pytest.raises(InvalidValueError):
+            hub.on_change("nothing")
+        # The callbacks hear what happens from the hub's first answer on.
+        await hub.cursor()
+        await asyncio.sleep(0.2)
+        with caplog.at_level(logging.ERROR):
+            for name in ("A", "B"):
+                await here.sync_credentials(account_id="acme", token="ref", name=name)
+                while names[-1:] != [name]:
+                    await asyncio.sleep(0.01)
+    assert names == ["A", "B"]
+    assert FeedKind.CREDENTIALS in kinds
+    assert "nobody is harmed" in caplog.text
+
+
+async def test_callbacks_go_on_behind_a_restore(server: ScriptedHub) -> None:
+    heard: list[int] = []
+    server.feed = feed = Feed()
+    async with server.opened() as hub:
+        hub.on_change("config")(lambda change: heard.append(change.cursor.number))
+        await until(lambda: len(server.followed) == 2)
+        gone = {"status": 410, "code": "compacted", "cursor": cursor(5)}
+        feed.pages.put_nowait(web.json_response(gone, status=410))
+        feed.pages.put_nowait(page(7, change(6), change(7, kind="mapping")))
+        await until(lambda: heard == [6])
+        assert server.followed[2].query["since"] == cursor(5)
+
+
+async def test_callbacks_without_a_feed_are_not_called(server: ScriptedHub) -> None:
+    server.feed = no_feed
+    async with server.opened() as hub:
+        hub.on_change()(print)
+        await until(lambda: bool(server.followed))
+        await asyncio.sleep(0.1)
+        assert len(server.followed) == 1
+        with pytest.raises(HubRefusedError):
+            await hub.cursor()
+
+
+async def test_key_that_may_not_read_reads_without_a_feed(server: ScriptedHub) -> None:
+    async def forbidden(_: web.Request) -> web.StreamResponse:
+        return problem(403, "scope_missing")
+
+    server.feed = forbidden
+    async with server.opened() as hub:
+        assert await hub.config("acme") == {"version": 1}
+        await until(lambda: bool(server.followed))
+        assert await hub.config("acme") == {"version": 1}
