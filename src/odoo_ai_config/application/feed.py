@@ -27,11 +27,15 @@ from odoo_ai_config.domain.feed import (
 
 # How many entries of the trail are read at a time, and how many changes wait for a listener.
 MOST_CHANGES: Final = 1000
-# The pause between two looks for changes, in seconds. To look and to tell what was found takes a
-# tenth of the time at most, unless that takes longer than a second.
+# The pause between two looks for changes, in seconds. After a look that found something it is so
+# many times what telling took, so that a stream of changes that many hear leaves the time to
+# those who write, and a single one is told at once.
 _PAUSE: Final = 0.04
-_REST: Final = 9
+_SHORT_REST: Final = 2
+_REST: Final = 19
 _LONGEST_PAUSE: Final = 1.0
+# So that a timer for each listener is not needed, which costs as much as telling it something.
+BEAT: Final = 15.0
 
 
 @frozen
@@ -89,12 +93,14 @@ class FeedWatch:
     A change costs as much as there are listeners that it concerns.
 
     Args:
+        beat: How often all listeners are woken, whether or not something changed, in seconds.
         end: All changes up to here were told.
         released: Whether nothing more will be told: the process ends.
     """
 
     audit: AuditLog
     vault: SecretVault
+    beat: float = BEAT
     end: TrailEnd = field(init=False, factory=TrailEnd)
     released: bool = field(init=False, default=False)
     _listeners: dict[Interest, set[_Listener]] = field(init=False, factory=dict)
@@ -148,6 +154,7 @@ class FeedWatch:
 
     async def _look(self) -> None:
         now = asyncio.get_running_loop().time
+        beat, steady = now() + self.beat, False
         while True:
             await link_soon(self.audit, self.vault)
             found = await self.audit.chain(after=self.end.number, limit=MOST_CHANGES)
@@ -156,7 +163,12 @@ class FeedWatch:
                 self._tell(found)
                 # They go first.
                 await asyncio.sleep(0)
-            pause = max(_PAUSE, _REST * (now() - began))
+            rest = _REST if steady else _SHORT_REST
+            steady = bool(found)
+            if began >= beat:
+                self._wake(None)
+                beat = began + self.beat
+            pause = max(_PAUSE, rest * (now() - began))
             await asyncio.sleep(min(pause, _LONGEST_PAUSE))
 
     def _tell(self, found: Sequence[LinkedEntry]) -> None:
@@ -201,23 +213,26 @@ class Follower:
         """
         return self._watch.released
 
-    async def page(self, seconds: float) -> FeedPage:
+    async def page(self, seconds: float | None = None) -> FeedPage:
         """
         What has changed next; nothing if that takes more than *seconds*.
+
+        By default it returns at the next beat, at latest.
 
         Raises:
             FeedCompactedError: The cursor is of another store, or of what a restored one had.
             StoreUnavailableError, StoreUnusableError: The store does not work.
         """
         now = asyncio.get_running_loop().time
-        until = now() + seconds
+        until = None if seconds is None else now() + seconds
+        waited = False
         while True:
             while self._gap is not None:
                 page = await read_page(self._watch.audit, self.cursor, self._interest)
                 self.cursor = page.cursor
                 if page.cursor.number >= self._gap.number:
                     self._gap = None
-                if page.changes or now() >= until:
+                if page.changes or (until is not None and now() >= until):
                     return page
             told = self._listener.take()
             if self._listener.overrun:
@@ -226,8 +241,12 @@ class Follower:
             changes = tuple(one for one in told if one.cursor.number > self.cursor.number)
             if self._watch.end.number > self.cursor.number:
                 self.cursor = self._watch.end
-            if changes or self.released or now() >= until:
+            if changes or self.released or (waited if until is None else now() >= until):
                 return FeedPage(changes, self.cursor)
+            waited = True
+            if until is None:
+                await self._listener.news.wait()
+                continue
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     await self._listener.news.wait()

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from aiohttp import hdrs, web
 from msgspec import UNSET, Meta
 
-from odoo_ai_config.application.feed import FeedPage, Follower
+from odoo_ai_config.application.feed import BEAT, FeedPage, Follower
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.channels.history import moment_text
@@ -39,10 +39,10 @@ from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
 ROUTES: Final = RouteGroup("feed", App.CONFIG, "config")
 # Proxies give up after a minute.
 _LONGEST_WAIT: Final = 50
-# How often an idle stream says that it is there. So soon it ends after its key was revoked.
-_HEARTBEAT: Final = 15.0
 # How long a listener may take to read what it is sent.
 _PATIENCE: Final = 30.0
+# Less than what makes a writer wait.
+_AT_ONCE: Final = 16_384
 _EVENTS: Final = "text/event-stream"
 # Proxies hold back what they buffer.
 _UNBUFFERED: Final = "X-Accel-Buffering"
@@ -166,22 +166,36 @@ async def _tell(
     # A listener that is gone comes again, and goes on where it was.
     with suppress(ConnectionError):
         while not follower.released:
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await answer.write(_events_of(page))
-            except TimeoutError:
-                # So does one that does not read what it is sent.
-                if request.transport is not None:
-                    request.transport.abort()
+            if not await _sent(request, answer, _events_of(page)):
                 return
             try:
-                page = await follower.page(_HEARTBEAT)
-                if now() - checked >= _HEARTBEAT:
+                page = await follower.page()
+                if now() - checked >= BEAT:
                     await authenticate(key)
                     checked = now()
             except CodedError as error:
                 request.app[STORE_WATCH].failed(error)
                 return
+
+
+async def _sent(request: web.Request, answer: web.StreamResponse, events: bytes) -> bool:
+    """
+    Send *events*; False if the listener does not read what it is sent.
+    """
+    transport = request.transport
+    if transport is None:
+        return False
+    if len(events) <= _AT_ONCE and not transport.get_write_buffer_size():
+        # Nothing can be in its way.
+        await answer.write(events)
+        return True
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await answer.write(events)
+    except TimeoutError:
+        transport.abort()
+        return False
+    return True
 
 
 def _interest_of(request: web.Request) -> Interest:

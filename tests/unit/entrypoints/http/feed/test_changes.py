@@ -190,10 +190,8 @@ async def test_stream_tells_each_change_and_goes_on_where_it_was(web: WebHub) ->
         assert (await events.next())["data"] == mapping["data"]
 
 
-async def test_idle_stream_says_that_it_is_there(
-    web: WebHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handlers, "_HEARTBEAT", 0.05)
+async def test_idle_stream_says_that_it_is_there(web: WebHub) -> None:
+    web.services.read_feed.watch.beat = 0.05
     async with stream(web, "tenant=other") as events:
         first = await events.next()
         await web.send(fixture("credentials_flat"))
@@ -204,7 +202,8 @@ async def test_idle_stream_says_that_it_is_there(
 
 
 async def test_stream_ends_with_its_key(web: WebHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "_HEARTBEAT", 0.05)
+    web.services.read_feed.watch.beat = 0.05
+    monkeypatch.setattr(handlers, "BEAT", 0.05)
     key = await web.new_key(Scope.CONFIG_READ)
     async with stream(web.with_key(key)) as events:
         await events.next()

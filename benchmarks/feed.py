@@ -1,0 +1,126 @@
+"""
+Listeners of the feed, and what they cost those who write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from benchmarks.figures import Figure, at_least, at_most
+from benchmarks.load import request, send
+from benchmarks.over_http import credentials_event
+from benchmarks.processes import API_KEY, Server, hub
+
+_HEADERS = {"X-API-Key": API_KEY}
+_LISTENERS = 1000
+_ROUNDS = 5
+_EVENT = b"event: change"
+
+
+class _Listener(asyncio.Protocol):
+    """
+    One connection to the stream of changes; *heard* gets the time of each change.
+    """
+
+    def __init__(self, heard: list[float]) -> None:
+        self.connected = asyncio.get_running_loop().create_future()
+        self._heard = heard
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.write(request("GET", "/v1/changes/stream?kind=config", headers=_HEADERS))
+
+    def data_received(self, data: bytes) -> None:
+        if not self.connected.done():
+            assert b" 200 " in data
+            self.connected.set_result(None)
+        now = perf_counter()
+        self._heard += [now] * data.count(_EVENT)
+
+
+@asynccontextmanager
+async def _listeners(server: Server, count: int, heard: list[float]) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    made = []
+    for _ in range(count):
+        _, listener = await loop.create_connection(
+            lambda: _Listener(heard), "127.0.0.1", server.port
+        )
+        await listener.connected
+        made.append(listener)
+    try:
+        yield
+    finally:
+        for listener in made:
+            listener.transport.close()
+
+
+def _write(server: Server, first: int, count: int) -> float:
+    """
+    Change the config of as many clients, one after the other; events a second.
+    """
+    requests = [
+        request(
+            "POST", "/odoo-webhook", headers=_HEADERS, body=credentials_event(number % 200, number)
+        )
+        for number in range(first, first + count)
+    ]
+    load = send(server.port, requests, count=count, connections=1)
+    assert set(load.statuses) == {200}, load.statuses
+    return load.rate
+
+
+def listening() -> Iterator[Figure]:
+    """
+    A thousand listeners of all changes.
+    """
+    with (
+        TemporaryDirectory() as folder,
+        hub(Path(folder) / "hub", ODOO_AI_CONFIG_CONNECTIONS_PER_ADDRESS="0") as server,
+    ):
+        yield from asyncio.run(_figures(server))
+
+
+async def _figures(server: Server) -> list[Figure]:
+    _write(server, 0, 500)
+    heard: list[float] = []
+    delays: list[float] = []
+    async with _listeners(server, _LISTENERS, heard):
+        for number in range(50):
+            heard.clear()
+            await asyncio.to_thread(_write, server, 1000 + number, 1)
+            written = perf_counter()
+            while len(heard) < _LISTENERS:  # noqa: ASYNC110 - an event would be in its way
+                await asyncio.sleep(0.001)
+            delays += [at - written for at in heard]
+            # Not in step with the looks of the server.
+            await asyncio.sleep(0.1 + number / 1000)
+    ratios, details = [], []
+    for round_ in range(_ROUNDS):
+        alone = await asyncio.to_thread(_write, server, 10_000 * (round_ + 1), 1000)
+        async with _listeners(server, _LISTENERS, heard):
+            listened = await asyncio.to_thread(_write, server, 10_000 * (round_ + 1) + 5000, 1000)
+        ratios.append(listened / alone)
+        details.append(f"{listened:.0f}/s; {alone:.0f}/s")
+    return [
+        at_most(
+            f"a change reaches {_LISTENERS} listeners, p99",
+            100,
+            quantiles(delays, n=100)[98] * 1000,
+            "ms",
+            f"median {median(delays) * 1000:.1f} ms, at most {max(delays) * 1000:.1f} ms",
+        ),
+        at_least(
+            f"credentials_sync, one connection, {_LISTENERS} listeners / nobody listens",
+            0.9,
+            ratios,
+            details[-1],
+        ),
+    ]
