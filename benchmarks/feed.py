@@ -20,6 +20,7 @@ from benchmarks.processes import API_KEY, Server, hub
 _HEADERS = {"X-API-Key": API_KEY}
 _LISTENERS = 1000
 _ROUNDS = 5
+_WRITES = 2000
 _EVENT = b"event: change"
 
 
@@ -62,9 +63,9 @@ async def _listeners(server: Server, count: int, heard: list[float]) -> AsyncIte
             listener.transport.close()
 
 
-def _write(server: Server, first: int, count: int) -> float:
+def _write(server: Server, first: int, count: int, connections: int = 1) -> float:
     """
-    Change the config of as many clients, one after the other; events a second.
+    Change so many configs; events a second.
     """
     requests = [
         request(
@@ -72,7 +73,7 @@ def _write(server: Server, first: int, count: int) -> float:
         )
         for number in range(first, first + count)
     ]
-    load = send(server.port, requests, count=count, connections=1)
+    load = send(server.port, requests, count=count, connections=connections)
     assert set(load.statuses) == {200}, load.statuses
     return load.rate
 
@@ -102,13 +103,18 @@ async def _figures(server: Server) -> list[Figure]:
             delays += [at - written for at in heard]
             # Not in step with the looks of the server.
             await asyncio.sleep(0.1 + number / 1000)
-    ratios, details = [], []
+    ratios, details, added = [], [], []
     for round_ in range(_ROUNDS):
-        alone = await asyncio.to_thread(_write, server, 10_000 * (round_ + 1), 1000)
+        first = 10_000 * (round_ + 1)
+        alone, _ = await _written(server, first)
         async with _listeners(server, _LISTENERS, heard):
-            listened = await asyncio.to_thread(_write, server, 10_000 * (round_ + 1) + 5000, 1000)
-        ratios.append(listened / alone)
-        details.append(f"{listened:.0f}/s; {alone:.0f}/s")
+            rate, _ = await _written(server, first + 2000)
+        ratios.append(rate / alone)
+        details.append(f"{rate:.0f}/s; {alone:.0f}/s")
+        _, spent = await _written(server, first + 4000, connections=16)
+        async with _listeners(server, 1, heard):
+            _, listened = await _written(server, first + 6000, connections=16)
+        added.append((listened - spent) / _WRITES * 1e6)
     return [
         at_most(
             f"a change reaches {_LISTENERS} listeners, p99",
@@ -123,4 +129,20 @@ async def _figures(server: Server) -> list[Figure]:
             ratios,
             details[-1],
         ),
+        at_most(
+            "processor time that a listener adds to each commit, 16 connections",
+            20,
+            median(added),
+            "µs",
+            f"{min(added):.0f} to {max(added):.0f}",
+        ),
     ]
+
+
+async def _written(server: Server, first: int, connections: int = 1) -> tuple[float, float]:
+    """
+    Events a second, and the processor time that the server has for all of them, in seconds.
+    """
+    before = server.processor_seconds()
+    rate = await asyncio.to_thread(_write, server, first, _WRITES, connections)
+    return rate, server.processor_seconds() - before

@@ -24,7 +24,7 @@ async def link_pending(audit: AuditLog, vault: SecretVault, *, most: int | None 
     while most is None or done < most:
         linked = await audit.link(lambda end: vault.vouch(str(end)), limit=_BATCH)
         done += linked
-        if not linked:
+        if linked < _BATCH:
             break
     return done
 
