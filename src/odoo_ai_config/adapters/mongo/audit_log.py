@@ -35,6 +35,8 @@ from odoo_ai_config.domain.identifiers import DocumentKey, TenantId
 # The record that says how far the trail goes.
 END: Final[Record] = {"_id": "end"}
 LINKED: Final[Record] = {"$unset": {"unlinked": "", "reason": "", "request_id": ""}}
+# Who listens to what changes hears nothing for so long after a process was killed in its middle.
+_KEPT_WAITING: Final = 10.0
 # Where pending entries are: their own, and revisions.
 _ENTRIES: Final = "pending_audit"
 _SOURCES: Final[Mapping[str, Sequence[Record]]] = {
@@ -101,7 +103,8 @@ class MongoAuditLog(AuditLog):
         )
         if not any(waiting.values()):
             return 0
-        return await alone(self._database, "audit", partial(self._link, vouch, limit), 0)
+        work = partial(self._link, vouch, limit)
+        return await alone(self._database, "audit", work, 0, seconds=_KEPT_WAITING)
 
     async def _link(self, vouch: Callable[[TrailEnd], Voucher], limit: int) -> int:
         async def work(session: Session) -> int:

@@ -21,6 +21,7 @@ from odoo_ai_config.application.errors import StoreUnavailableError
 T = TypeVar("T")
 LEASES: Final = "leases"
 _MICROSECONDS: Final = 1_000_000
+SECONDS: Final = 60.0
 # Microseconds since 1970 by the clock of the server that executes the command.
 SERVER_NOW: Final[Record] = {"$multiply": [{"$toLong": "$$NOW"}, 1000]}
 # A third of the time is left when a renewal fails twice.
@@ -33,12 +34,19 @@ def _this_process() -> str:
 
 
 async def alone(
-    database: MongoDatabase, name: str, work: Callable[[], Awaitable[T]], otherwise: T
+    database: MongoDatabase,
+    name: str,
+    work: Callable[[], Awaitable[T]],
+    otherwise: T,
+    *,
+    seconds: float = SECONDS,
 ) -> T:
     """
     Return what *work* does, or *otherwise* while another process does it.
+
+    A process that was killed meanwhile keeps others from it for *seconds*.
     """
-    lease = Lease(database, name)
+    lease = Lease(database, name, seconds)
     return await lease.while_held(work) if await lease.take() else otherwise
 
 
@@ -56,7 +64,7 @@ class Lease:
 
     database: MongoDatabase
     name: str
-    seconds: float = 60.0
+    seconds: float = SECONDS
     holder: str = field(default=Factory(_this_process))
 
     async def take(self) -> bool:
