@@ -48,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "idle": starting.idling,
     "client-import": client.loading,
     "client": client.reading,
+    "client-feed": client.hearing,
     "tenants": starting.many_tenants,
     "copying": copying.copying,
 }

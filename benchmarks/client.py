@@ -20,6 +20,7 @@ from odoo_ai_config.client.remote_hub import RemoteHub
 
 READS = 20_000
 CHANNELS = 300
+CHANGES = 300
 # The usage of resources would count what the parent had when it forked.
 _IMPORT = """
 import time
@@ -61,6 +62,39 @@ def reading() -> Iterator[Figure]:
     yield at_most("credential from the client's cache", 20, found[1], "µs")
     yield at_most("route in the client, of a number asked for before", 5, found[2], "µs")
     yield at_most("route in the client, of a new number", 10, found[3], "µs")
+
+
+def hearing() -> Iterator[Figure]:
+    """
+    From the answer to a write until a callback of another program has read what is new.
+    """
+    with TemporaryDirectory() as text, hub(Path(text) / "hub") as server:
+        found = asyncio.run(_hear(f"http://127.0.0.1:{server.port}", API_KEY))
+    detail = f"median {median(found):.0f} ms"
+    slowest = sorted(found)[len(found) * 99 // 100]
+    yield at_most("a change read by a callback, 99 of 100", 100, slowest, "ms", detail)
+
+
+async def _hear(url: str, key: str) -> list[float]:
+    found: list[float] = []
+    heard: asyncio.Queue[tuple[object, float]] = asyncio.Queue()
+    async with open_hub(url, api_key=key) as writer, open_hub(url, api_key=key) as reader:
+        await writer.sync_credentials(account_id="acme", token="ref", name="0")
+
+        @reader.on_change("config")
+        async def renew(_: object) -> None:
+            name = (await reader.config("acme"))["name"]
+            heard.put_nowait((name, time.perf_counter()))
+
+        # Until the callback listens.
+        await asyncio.sleep(1)
+        for number in range(1, CHANGES + 1):
+            await writer.sync_credentials(account_id="acme", token="ref", name=str(number))
+            begun, name = time.perf_counter(), None
+            while name != str(number):
+                name, at = await heard.get()
+            found.append((at - begun) * 1000)
+    return found
 
 
 def _loaded(module: str) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -57,6 +57,7 @@ class _Entry:
     version: int
     tag: str | None
     size: int
+    tenant: TenantId | None
     is_told: bool
     # When it was asked for: by `Cache._clock`, and in seconds of the monotonic clock.
     asked: int
@@ -110,16 +111,20 @@ class Cache:
         self.following = False
         # Called before each request.
         self.on_request: Callable[[], None] = lambda: None
+        self._opened_at = time.time()
+        # When the newest of what was read from disk was answered.
         self._kept_at: float | None = None
 
     @property
     def stale_since(self) -> datetime | None:
         """
         The last time at which the hub answered, while it does not; None while it does.
+
+        If it never has, that is when the client was opened.
         """
         if not self._transport.away:
             return None
-        contact = self._transport.last_contact or self._kept_at or time.time()
+        contact = self._transport.last_contact or self._kept_at or self._opened_at
         return datetime.fromtimestamp(contact, UTC)
 
     async def close(self) -> None:
@@ -159,6 +164,15 @@ class Cache:
             self._served.clear()
             for entry in self._entries.values():
                 entry.version = 0
+
+    async def drop_tenants(self, tenants: Collection[TenantId]) -> None:
+        """
+        Keep nothing of *tenants*, which the hub no longer serves: not even while it is away.
+        """
+        for path in [path for path, entry in self._entries.items() if entry.tenant in tenants]:
+            self._drop(path)
+        if self._disk is not None:
+            await self._disk.remove_of({tenant.value for tenant in tenants})
 
     def peek(self, resource: Resource[T]) -> T | None:
         """
@@ -255,14 +269,17 @@ class Cache:
         if found is not None:
             value, version = found
             size, told = len(answer.body or b""), resource.is_told(value)
-            entry = _Entry(value, version, answer.tag, size, told, asked, 0.0)
+            tenant = resource.tenant
+            entry = _Entry(value, version, answer.tag, size, tenant, told, asked, 0.0)
         if entry is None:
             # Nothing is unchanged: there was no tag to ask with.
             raise OutageError
         entry.asked, entry.checked = max(entry.asked, asked), time.monotonic()
         self._put(path, entry)
-        if self._disk is not None and answer.body is not None:
-            kept = Kept(path, answer.tag, time.time(), answer.body)
+        fresh = asked > self._last_change(resource)
+        if self._disk is not None and answer.body is not None and fresh:
+            of = "" if resource.tenant is None else resource.tenant.value
+            kept = Kept(path, of, time.time(), answer.body)
             await self._disk.write(kept, secret=resource.secret)
         return cast("T", entry.value)
 
@@ -313,7 +330,7 @@ class Cache:
         if version < self._served.get(resource.path, 0):
             return None
         self._kept_at = max(kept.at, self._kept_at or 0.0)
-        size = len(kept.body)
-        entry = _Entry(value, version, None, size, is_told=False, asked=0, checked=0.0)
+        size, tenant = len(kept.body), resource.tenant
+        entry = _Entry(value, version, None, size, tenant, is_told=False, asked=0, checked=0.0)
         self._keep(resource.path, entry)
         return entry

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -30,11 +31,11 @@ _PRUNED_AFTER: Final = 64
 @frozen
 class Kept:
     """
-    A body, and when the hub sent it, in seconds since 1970.
+    A body, whose it is, and when the hub sent it, in seconds since 1970.
     """
 
     path: str
-    tag: str | None
+    tenant: str
     at: float
     body: bytes
 
@@ -95,6 +96,12 @@ class Disk:
         """
         await asyncio.to_thread(self._remove, path)
 
+    async def remove_of(self, tenants: Collection[str]) -> None:
+        """
+        Keep nothing of *tenants*.
+        """
+        await asyncio.to_thread(self._remove_of, tenants)
+
     def _read(self, path: str, *, secret: bool) -> Kept | None:
         try:
             head, _, body = self._file(path).read_bytes().partition(b"\n")
@@ -103,12 +110,13 @@ class Disk:
                 return None
             if secret:
                 body = self._opened(path, bytes.fromhex(said["nonce"]), body)
-            return Kept(path, said["tag"], float(said["at"]), body)
+            return Kept(path, str(said["tenant"]), float(said["at"]), body)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def _write(self, kept: Kept, *, secret: bool) -> None:
-        head, body = {"path": kept.path, "tag": kept.tag, "at": kept.at}, kept.body
+        head = {"path": kept.path, "tenant": kept.tenant, "at": kept.at}
+        body = kept.body
         if secret:
             nonce = os.urandom(_NONCE_BYTES)
             body = self._cipher().encrypt(nonce, body, kept.path.encode())
@@ -134,6 +142,17 @@ class Disk:
     def _remove(self, path: str) -> None:
         with suppress(OSError):
             self._file(path).unlink()
+
+    def _remove_of(self, tenants: Collection[str]) -> None:
+        with suppress(OSError):
+            for file in self._folder.iterdir():
+                try:
+                    with file.open("rb") as opened:
+                        gone = json.loads(opened.readline())["tenant"] in tenants
+                except (OSError, ValueError, KeyError, TypeError):
+                    gone = True
+                if gone:
+                    file.unlink(missing_ok=True)
 
     def _file(self, path: str) -> Path:
         return self._folder / sha256(path.encode()).hexdigest()

@@ -19,6 +19,7 @@ from odoo_ai_config.client.answers import changes_in
 from odoo_ai_config.client.cache import Cache
 from odoo_ai_config.client.transport import NO_ANSWER, OutageError, Transport, json_object
 from odoo_ai_config.domain.audit import TrailEnd
+from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.errors import CodedError, InvalidValueError
 from odoo_ai_config.domain.feed import Change, FeedCompactedError, FeedKind
 from odoo_ai_config.domain.identifiers import TenantId
@@ -34,6 +35,17 @@ _PAUSE: Final = 1.0
 # An older hub has no feed, and not every key may read it.
 _WITHOUT_FEED: Final = 300.0
 _KINDS_OF_TENANT: Final = (FeedKind.CONFIG, FeedKind.CREDENTIALS, FeedKind.COLLECTION)
+
+
+# What follows is not for programs that start later, or while the hub is away.
+_NOT_SERVED: Final = frozenset(
+    {
+        AuditAction.TENANT_SUSPENDED,
+        AuditAction.ERASURE_BEGUN,
+        AuditAction.TENANT_ERASED,
+        AuditAction.TENANT_RENAMED,
+    }
+)
 
 
 class FeedReader:
@@ -153,6 +165,8 @@ class FeedReader:
             raise outage from None
         for change in found:
             self._note(change)
+            if change is not None and change.action in _NOT_SERVED:
+                await self._cache.drop_tenants(change.tenants)
         if wait and following == cursor and clock() - began < _PAUSE:
             # Something on the way answers at once, for instance a cache.
             await _rest(_PAUSE)

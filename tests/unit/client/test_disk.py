@@ -21,7 +21,7 @@ def files(folder: Path) -> list[Path]:
 
 
 async def test_what_is_written_is_read_by_the_same_reader(tmp_path: Path) -> None:
-    kept = Kept("/configs/acme", '"v1"', 1.5, b"\x00body\nof lines")
+    kept = Kept("/configs/acme", "acme", 1.5, b"\x00body\nof lines")
     await disk(tmp_path).write(kept, secret=False)
     assert await disk(tmp_path).read(kept.path, secret=False) == kept
     assert await disk(tmp_path).read("/configs/other", secret=False) is None
@@ -33,14 +33,14 @@ async def test_what_is_written_is_read_by_the_same_reader(tmp_path: Path) -> Non
 
 async def test_files_are_private_and_whole(tmp_path: Path) -> None:
     folder = tmp_path / "made" / "here"
-    await disk(folder).write(Kept("/a", None, 0.0, b"{}"), secret=False)
+    await disk(folder).write(Kept("/a", "acme", 0.0, b"{}"), secret=False)
     [file] = files(folder)
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
 async def test_secret_is_kept_only_if_it_is_sealed(tmp_path: Path) -> None:
-    kept = Kept("/credential", None, 0.0, CANARY)
+    kept = Kept("/credential", "acme", 0.0, CANARY)
     await disk(tmp_path).write(kept, secret=True)
     assert files(tmp_path) == []
     await disk(tmp_path, key=KEY).write(kept, secret=True)
@@ -58,7 +58,7 @@ async def test_secret_is_kept_only_if_it_is_sealed(tmp_path: Path) -> None:
         lambda whole: whole[:-1],
         lambda whole: whole + b" ",
         lambda whole: b"[]\n" + whole,
-        lambda whole: whole.replace(b"tag", b"gat"),
+        lambda whole: whole.replace(b"tenant", b"tnenat"),
         lambda whole: whole.replace(b"body", b"BODY"),
         lambda whole: b"\xff" + whole,
     ],
@@ -68,7 +68,7 @@ async def test_secret_is_kept_only_if_it_is_sealed(tmp_path: Path) -> None:
 async def test_damaged_file_counts_as_absent(
     tmp_path: Path, damage: Callable[[bytes], bytes], secret: bool
 ) -> None:
-    kept = Kept("/a", "tag", 1.0, b"the body" * 9)
+    kept = Kept("/a", "acme", 1.0, b"the body" * 9)
     await disk(tmp_path, key=KEY).write(kept, secret=secret)
     [file] = files(tmp_path)
     whole = file.read_bytes()
@@ -80,7 +80,7 @@ async def test_damaged_file_counts_as_absent(
 async def test_oldest_files_go(tmp_path: Path) -> None:
     kept = disk(tmp_path, most=5)
     for number in range(130):
-        await kept.write(Kept(f"/{number}", None, 0.0, b"{}"), secret=False)
+        await kept.write(Kept(f"/{number}", "acme", 0.0, b"{}"), secret=False)
     assert len(files(tmp_path)) < 5 + 64 + 1
     assert await kept.read("/129", secret=False) is not None
     assert await kept.read("/0", secret=False) is None
@@ -89,8 +89,8 @@ async def test_oldest_files_go(tmp_path: Path) -> None:
 async def test_large_files_go_too(tmp_path: Path) -> None:
     kept = disk(tmp_path)
     for number in range(3):
-        await kept.write(Kept(f"/{number}", None, 0.0, b"x" * 9000), secret=False)
-    await disk(tmp_path).write(Kept("/3", None, 0.0, b"x" * 9000), secret=False)
+        await kept.write(Kept(f"/{number}", "acme", 0.0, b"x" * 9000), secret=False)
+    await disk(tmp_path).write(Kept("/3", "acme", 0.0, b"x" * 9000), secret=False)
     assert len(files(tmp_path)) == 1
 
 
@@ -100,7 +100,7 @@ async def test_folder_that_cannot_be_written_does_no_harm(
     file = tmp_path / "file"
     file.write_text("not a folder")
     with caplog.at_level(logging.WARNING):
-        await disk(file).write(Kept("/a", None, 0.0, b"{}"), secret=False)
+        await disk(file).write(Kept("/a", "acme", 0.0, b"{}"), secret=False)
     assert "cannot be written" in caplog.text
     assert await disk(file).read("/a", secret=False) is None
 
@@ -108,3 +108,15 @@ async def test_folder_that_cannot_be_written_does_no_harm(
 def test_key_has_the_right_length(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         disk(tmp_path, key=b"short")
+
+
+async def test_what_is_of_a_tenant_is_removed_together(tmp_path: Path) -> None:
+    kept = disk(tmp_path)
+    await kept.remove_of({"acme"})
+    for tenant in ("acme", "other"):
+        await kept.write(Kept(f"/{tenant}", tenant, 0.0, b"{}"), secret=False)
+    (files(tmp_path)[0].parent / "noise").write_bytes(b"\xff")
+    await kept.remove_of({"acme"})
+    assert await kept.read("/acme", secret=False) is None
+    assert await kept.read("/other", secret=False) is not None
+    assert len(files(tmp_path)) == 1

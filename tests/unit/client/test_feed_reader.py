@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.client import open_hub
 from odoo_ai_config.client.refusals import HubRefusedError
 from odoo_ai_config.domain.errors import InvalidValueError
@@ -106,6 +108,25 @@ async def test_change_of_a_tenant_or_of_tomorrow_concerns_all(
         feed.pages.put_nowait(page(2, told))
         await until(lambda: hub.feed.cursor == cursor(2))
         assert await hub.config("acme") == {"version": 2}
+
+
+@pytest.mark.parametrize(
+    "action", ["tenant_suspended", "erasure_begun", "tenant_erased", "tenant_renamed"]
+)
+async def test_nothing_is_kept_of_a_tenant_that_is_not_served(
+    server: ScriptedHub, tmp_path: Path, action: str
+) -> None:
+    server.feed = feed = Feed()
+    options = {"cache_dir": tmp_path, "deadline": 0.3}
+    async with server.opened(**options) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        feed.pages.put_nowait(page(2, change(2, kind="tenant", action=action)))
+        await until(lambda: hub.feed.cursor == cursor(2))
+    server.otherwise = lambda: web.Response(status=502)
+    async with server.opened(**options) as hub:
+        with pytest.raises(StoreUnavailableError):
+            await hub.config("acme")
 
 
 async def test_hub_without_a_feed_is_asked_from_time_to_time(server: ScriptedHub) -> None:

@@ -276,3 +276,19 @@ async def test_answer_that_was_asked_for_before_a_change_does_not_count(
         assert await hub.config("acme") == {"version": 2}
         assert await first == {"version": 2}
         assert await hub.config("acme") == {"version": 2}
+
+
+async def test_marks_and_versions_that_are_remembered_are_bounded(
+    server: ScriptedHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odoo_ai_config.client.cache._MOST_REMEMBERED", 2)
+    async with server.opened(refresh=3600.0) as hub:
+        for tenant in ("a", "b", "c"):
+            server.replies = [document(1, tenant=tenant)]
+            await hub.config(tenant)
+        assert len(hub.cache._served) == 2
+        hub.cache.note_change(("config", tenant) for tenant in "xyz")
+        assert len(hub.cache._changed) == 2
+        # What is forgotten may have named anything.
+        server.replies = [document(2, tenant="a")]
+        assert await hub.config("a") == {"version": 2}
