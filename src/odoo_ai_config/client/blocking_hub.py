@@ -106,6 +106,15 @@ class BlockingHub(_Blocking[RemoteHub]):
         return BlockingCollection(self._of.collection(tenant, name), self._loop)
 
 
+async def _end(
+    opened: AbstractAsyncContextManager[RemoteHub], loop: asyncio.AbstractEventLoop
+) -> None:
+    # Somebody may have stopped in the middle of `changes`.
+    await loop.shutdown_asyncgens()
+    await opened.__aexit__(None, None, None)
+    await loop.shutdown_default_executor()
+
+
 @contextmanager
 def blocking(opening: AbstractAsyncContextManager[RemoteHub]) -> Iterator[BlockingHub]:
     """
@@ -119,7 +128,7 @@ def blocking(opening: AbstractAsyncContextManager[RemoteHub]) -> Iterator[Blocki
         try:
             yield BlockingHub(hub, loop)
         finally:
-            _result(opening.__aexit__(None, None, None), loop)
+            _result(_end(opening, loop), loop)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

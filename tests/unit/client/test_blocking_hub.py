@@ -58,6 +58,22 @@ def listen(url: str, key: str) -> list[str]:
         return [next(changes).kind.value, next(changes).kind.value]
 
 
+def leave_early(url: str, key: str) -> None:
+    with open_hub_sync(url, api_key=key) as hub:
+        begin = hub.cursor()
+        for name in "abc":
+            hub.sync_credentials(account_id="acme", token="ref", name=name)
+        for change in hub.changes(begin):
+            assert change.version == 1
+            break
+
+
+async def test_listening_may_end_at_any_time() -> None:
+    async with serving(MemoryHub(), HttpOptions(version="1")) as web:
+        await asyncio.to_thread(leave_early, str(web.client.make_url("/")), web.key)
+    assert "hub-client" not in {thread.name for thread in threads()}
+
+
 async def test_script_hears_what_changes() -> None:
     async with serving(MemoryHub(), HttpOptions(version="1")) as web:
         kinds = await asyncio.to_thread(listen, str(web.client.make_url("/")), web.key)
