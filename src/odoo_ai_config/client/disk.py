@@ -144,15 +144,15 @@ class Disk:
             self._file(path).unlink()
 
     def _remove_of(self, tenants: Collection[str]) -> None:
-        with suppress(OSError):
-            for file in self._folder.iterdir():
-                try:
-                    with file.open("rb") as opened:
-                        gone = json.loads(opened.readline())["tenant"] in tenants
-                except (OSError, ValueError, KeyError, TypeError):
-                    gone = True
-                if gone:
-                    file.unlink(missing_ok=True)
+        for file in self._folder.glob("*"):
+            try:
+                with file.open("rb") as opened:
+                    gone = json.loads(opened.readline())["tenant"] in tenants
+            except (OSError, ValueError, KeyError, TypeError):
+                gone = True
+            if gone:
+                with suppress(OSError):
+                    file.unlink()
 
     def _file(self, path: str) -> Path:
         return self._folder / sha256(path.encode()).hexdigest()

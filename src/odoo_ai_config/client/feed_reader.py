@@ -15,12 +15,13 @@ from random import uniform
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
+from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.client.answers import changes_in
 from odoo_ai_config.client.cache import Cache
 from odoo_ai_config.client.transport import NO_ANSWER, OutageError, Transport, json_object
 from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.changes import AuditAction
-from odoo_ai_config.domain.errors import CodedError, InvalidValueError
+from odoo_ai_config.domain.errors import CodedError, DomainError, InvalidValueError
 from odoo_ai_config.domain.feed import Change, FeedCompactedError, FeedKind
 from odoo_ai_config.domain.identifiers import TenantId
 
@@ -114,10 +115,17 @@ class FeedReader:
         self._start("follower", self._follow)
 
     def _start(self, name: str, work: Callable[[], Any]) -> None:
-        if name not in self._tasks:
+        if name not in self._tasks or self._tasks[name].done():
             self._tasks[name] = asyncio.create_task(work(), name=f"hub-client-{name}")
 
     async def _follow(self) -> None:
+        try:
+            await self._follow_on()
+        finally:
+            # Whatever ended it: without it, what is kept counts for a time only.
+            self._cache.following = False
+
+    async def _follow_on(self) -> None:
         while True:
             try:
                 # Whoever comes back hears at once what it has missed.
@@ -194,9 +202,11 @@ class FeedReader:
                             await _called(callback, change)
             except FeedCompactedError as compacted:
                 since = str(compacted.end)
-            except CodedError as refusal:
+            except ApplicationError:
+                await _rest(_PAUSE)
+            except DomainError as refusal:
                 _log.warning("no callback is called: %s", refusal.code)
-                await _rest(_WITHOUT_FEED if refusal.code == "route_not_found" else _PAUSE)
+                await _rest(_WITHOUT_FEED)
 
 
 def feed_kind(name: str) -> FeedKind:

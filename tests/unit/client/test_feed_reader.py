@@ -284,6 +284,42 @@ async def test_callbacks_go_on_behind_a_restore(server: ScriptedHub) -> None:
         assert server.followed[2].query["since"] == cursor(5)
 
 
+async def test_callbacks_begin_when_the_hub_is_there(server: ScriptedHub) -> None:
+    heard: list[int] = []
+    feed = Feed()
+
+    async def away(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=502)
+
+    server.feed = away
+    async with server.opened(deadline=0.2) as hub:
+        hub.on_change()(lambda change: heard.append(change.cursor.number))
+        await asyncio.sleep(0.5)
+        server.feed = feed
+        await until(lambda: server.followed[-1].query.get("since") == cursor(1))
+        feed.pages.put_nowait(page(2, change(2)))
+        await until(lambda: heard == [2])
+
+
+async def test_follower_that_ends_begins_again_with_the_next_request(
+    server: ScriptedHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.feed = Feed()
+    async with server.opened(refresh=0.0) as hub:
+
+        async def broken(*_: object, **__: object) -> None:
+            raise RuntimeError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(hub.feed, "_poll", broken)
+            await hub.config("acme")
+            await until(hub.feed._tasks["follower"].done)
+            assert isinstance(hub.feed._tasks["follower"].exception(), RuntimeError)
+            assert not hub.cache.following
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+
+
 async def test_callbacks_without_a_feed_are_not_called(server: ScriptedHub) -> None:
     server.feed = no_feed
     async with server.opened() as hub:
