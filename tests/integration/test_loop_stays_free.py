@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import http.client
 import json
 import resource
@@ -491,11 +492,14 @@ class WatchedServer:
         """
         method, _, path = attack.route.partition(" ")
         path = path.format_map({**PLACES, **self.answered, **attack.places})
-        headers = {"X-API-Key": KEY, "Content-Type": "application/json", **attack.headers}
+        asked = {"X-API-Key": KEY, "Accept-Encoding": "gzip"}
+        headers = {**asked, "Content-Type": "application/json", **attack.headers}
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)) as client:
             client.request(method, path + attack.query, attack.body, headers)
             response = client.getresponse()
             text = response.read()
+        if response.headers.get("Content-Encoding") == "gzip":
+            text = gzip.decompress(text)
         # The iteration that sent the answer may go on.
         looked = threading.Event()
         self.loop.call_soon_threadsafe(self.look)

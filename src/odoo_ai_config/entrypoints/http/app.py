@@ -26,6 +26,7 @@ from odoo_ai_config.entrypoints.http.platform.app_keys import (
     LastOrders,
 )
 from odoo_ai_config.entrypoints.http.platform.authentication import keyed
+from odoo_ai_config.entrypoints.http.platform.compression import Compression
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.http.platform.rate_limit import (
@@ -79,6 +80,7 @@ def build_app(services: Services, options: HttpOptions, metrics: Metrics) -> web
         apps=options.apps,
         cross_origin=cross_origin,
         let_in=partial(keyed, app=app),
+        compressed=Compression(options.cached_bytes // 2).of,
         served=trace.of,
     )
     return app

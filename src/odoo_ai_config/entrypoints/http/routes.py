@@ -103,6 +103,7 @@ def add_routes(
     apps: frozenset[App],
     cross_origin: CrossOrigin | None = None,
     let_in: Callable[..., Handler],
+    compressed: Callable[[Handler], Handler],
     served: Callable[[str, str, Handler, str | None], Handler],
 ) -> None:
     """
@@ -114,12 +115,13 @@ def add_routes(
         cross_origin: The origins whose preflights are answered; None for none.
         let_in: Wraps a handler that needs a key with the check of the key; `keyed`, for the
             application.
+        compressed: Wraps a handler whose answers may be compressed.
         served: Wraps a handler for aiohttp; takes the path's template, the method, the handler and
             the area of its log lines.
     """
     final: dict[str, dict[str, Handler]] = {}
     for group in GROUPS:
-        for path, method, handler in _served(group, apps, let_in):
+        for path, method, handler in _served(group, apps, let_in, compressed):
             final.setdefault(path, {})[method] = served(path, method, handler, group.area)
     for form in ("{}", "{}/", "/{}", "/{}/"):
         for path, methods in final.items():
@@ -149,11 +151,16 @@ def _headers(apps: frozenset[App]) -> Mapping[str, frozenset[str]]:
 
 
 def _served(
-    group: RouteGroup, apps: frozenset[App], let_in: Callable[..., Handler]
+    group: RouteGroup,
+    apps: frozenset[App],
+    let_in: Callable[..., Handler],
+    compressed: Callable[[Handler], Handler],
 ) -> Iterator[tuple[str, str, Handler]]:
     for operation, handler in group.served:
         if operation.is_served(apps):
             guarded = _guarded(operation, handler, let_in)
+            if operation.is_compressed:
+                guarded = compressed(guarded)
             yield operation.path, operation.method, guarded
             if operation.method == "GET":
                 # aiohttp omits the body.

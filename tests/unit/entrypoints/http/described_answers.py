@@ -5,6 +5,7 @@ Checks the hub's answers against its OpenAPI description.
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 from typing import Any, Final
 
@@ -117,7 +118,7 @@ class Description:
                 if header["required"]:
                     found.append(f"the header {name} is missing")
                 continue
-            shown: Any = value
+            shown: Any = str(value)
             if header["schema"].get("type") == "integer":
                 shown = int(value)
             found += [f"{name}: {error}" for error in self.errors_of(header["schema"], shown)]
@@ -166,7 +167,9 @@ def body_of(response: web.StreamResponse) -> bytes:
     """
     body = response.body if isinstance(response, web.Response) else None
     assert body is None or isinstance(body, bytes | AsyncIterablePayload)
-    return body if isinstance(body, bytes) else b""
+    if not isinstance(body, bytes):
+        return b""
+    return gzip.decompress(body) if "Content-Encoding" in response.headers else body
 
 
 @functools.cache

@@ -31,6 +31,7 @@ from odoo_ai_config.entrypoints.http.channels.schemas import Route as RouteAnswe
 from odoo_ai_config.entrypoints.http.conversations.handlers import answering_shown
 from odoo_ai_config.entrypoints.http.conversations.schemas import Answering
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES
+from odoo_ai_config.entrypoints.http.platform.compression import in_portions
 from odoo_ai_config.entrypoints.http.platform.conditional import shown_tagged, tag_of, unchanged
 from odoo_ai_config.entrypoints.http.platform.errors import (
     FieldError,
@@ -169,9 +170,7 @@ async def read_route_table(request: web.Request, caller: ApiKey) -> web.Response
     same = unchanged(request, known)
     if same is not None:
         return same
-    return web.Response(
-        body=_portions(head, revisions), headers={**_LINES_HEADERS, hdrs.ETAG: known}
-    )
+    return in_portions(request, _portions(head, revisions), {**_LINES_HEADERS, hdrs.ETAG: known})
 
 
 async def _portions(

@@ -157,7 +157,7 @@ async def read_collection(request: web.Request, caller: ApiKey) -> web.Response:
     # collection and needs the head only. The tag of another page is that of the page.
     tag = _tag(reading.head, "" if page is None or page.complete else reading.cursor)
     if page is None or (known is not None and is_known(known, tag)):
-        return not_modified(tag)
+        return not_modified(request, tag)
     return tagged(json_bytes(_page(reading, page)), tag)
 
 

@@ -4,7 +4,6 @@ Renders documents as bytes.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -20,6 +19,7 @@ from odoo_ai_config.application.off_loop import run_off_loop
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.entrypoints.http.documents.schemas import Document
+from odoo_ai_config.entrypoints.http.platform.byte_cache import ByteCache
 from odoo_ai_config.entrypoints.http.platform.representations import json_bytes, timestamp
 
 T = TypeVar("T")
@@ -85,19 +85,13 @@ class Representations:
 
     def __init__(self, yaml: YamlCodec, max_bytes: int) -> None:
         self._yaml = yaml
-        self._max_bytes = max_bytes
-        self._kept: OrderedDict[_Place, bytes] = OrderedDict()
-        self._weight = 0
+        self._kept: ByteCache[_Place] = ByteCache(max_bytes)
 
     def ready(self, revision: Revision, tag: str, *, as_yaml: bool = False) -> bytes | None:
         """
         The result of `of`, if it is in the cache.
         """
-        place = _place(revision, tag, as_yaml=as_yaml)
-        kept = self._kept.get(place)
-        if kept is not None:
-            self._kept.move_to_end(place)
-        return kept
+        return self._kept.get(_place(revision, tag, as_yaml=as_yaml))
 
     async def of(self, revision: Revision, tag: str, *, as_yaml: bool = False) -> bytes:
         """
@@ -114,13 +108,7 @@ class Representations:
                 lambda: _whole(revision, text), cost=len(text) + len(revision.document.text)
             )
         place = _place(revision, tag, as_yaml=as_yaml)
-        # Two requests may render the same one at the same time.
-        if place not in self._kept:
-            self._kept[place] = rendered
-            self._weight += len(rendered)
-        while self._weight > self._max_bytes:
-            _, forgotten = self._kept.popitem(last=False)
-            self._weight -= len(forgotten)
+        self._kept.keep(place, rendered, weight=len(rendered))
         return rendered
 
 

@@ -30,7 +30,12 @@ from odoo_ai_config.entrypoints.http.feed.schemas import CursorText, FeedChange,
 from odoo_ai_config.entrypoints.http.platform.app_keys import SERVICES, STORE_WATCH
 from odoo_ai_config.entrypoints.http.platform.authentication import key_in
 from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
-from odoo_ai_config.entrypoints.http.platform.operations import Operation, Query, RouteGroup
+from odoo_ai_config.entrypoints.http.platform.operations import (
+    EVENTS,
+    Operation,
+    Query,
+    RouteGroup,
+)
 from odoo_ai_config.entrypoints.http.platform.paths import named, whole_number
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, json_bytes, shown
 from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, WAITED
@@ -43,7 +48,6 @@ _LONGEST_WAIT: Final = 50
 _PATIENCE: Final = 30.0
 # Less than what makes a writer wait.
 _AT_ONCE: Final = 16_384
-_EVENTS: Final = "text/event-stream"
 # Proxies hold back what they buffer.
 _UNBUFFERED: Final = "X-Accel-Buffering"
 _LAST_EVENT: Final = "Last-Event-ID"
@@ -126,7 +130,7 @@ async def read_changes(request: web.Request, caller: ApiKey) -> web.Response:
     answer=FeedChange,
     says="Server-sent events: `event: change`, its cursor as `id`, and the change as `data`. "
     "An `id` alone says that the stream is there. It ends with the server or the key.",
-    media_types=(_EVENTS,),
+    media_types=(EVENTS,),
     answer_headers=("Cache-Control", _UNBUFFERED),
     refusals=(TenantForbiddenError, FeedCompactedError),
 )
@@ -140,7 +144,7 @@ async def stream_changes(request: web.Request, caller: ApiKey) -> web.StreamResp
     last = request.headers.get(_LAST_EVENT)
     since = _SINCE.of(request) if last is None else _cursor_in(last)
     feed, interest = request.app[SERVICES].read_feed, _interest_of(request)
-    answer = web.StreamResponse(headers={hdrs.CONTENT_TYPE: _EVENTS, **NO_STORE})
+    answer = web.StreamResponse(headers={hdrs.CONTENT_TYPE: EVENTS, **NO_STORE})
     answer.headers[_UNBUFFERED] = "no"
     async with feed.following(since, caller=caller, interest=interest) as follower:
         began = asyncio.get_running_loop().time()

@@ -113,6 +113,12 @@ def headers() -> JsonObject:
         "Cache-Control": _header(
             "Whether caches may store the answer.", schema=_one_of("no-cache", "no-store")
         ),
+        "Content-Encoding": _header(
+            "Readers that accept `gzip` get answers over 1 KiB so.",
+            schema=_one_of("gzip"),
+            required=False,
+        ),
+        "Vary": _header("The headers of the request that the answer depends on.", required=False),
         "Content-Language": _header(
             "The language of the texts.",
             schema=_one_of(*(language.value for language in Language)),

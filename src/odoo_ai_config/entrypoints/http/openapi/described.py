@@ -186,11 +186,12 @@ class Describer:
             return {}
         fresh = ("ETag", "Cache-Control") if operation.conditional else ()
         replayed = ("Idempotent-Replayed",) if operation.idempotent else ()
+        encoded = ("Content-Encoding", "Vary") if operation.is_compressed else ()
         schema = self.schema(operation.answer)
         answers: JsonObject = {
             "200": {
                 "description": operation.says or self._first_line(schema),
-                "headers": _headers((*fresh, *operation.answer_headers, *replayed)),
+                "headers": _headers((*fresh, *encoded, *operation.answer_headers, *replayed)),
                 "content": {
                     media_type: {"schema": schema} for media_type in operation.media_types
                 },
@@ -199,7 +200,7 @@ class Describer:
         if operation.conditional:
             answers["304"] = {
                 "description": "Not modified.",
-                "headers": _headers((*fresh, *operation.answer_headers)),
+                "headers": _headers((*fresh, *encoded[1:], *operation.answer_headers)),
             }
         return answers
 

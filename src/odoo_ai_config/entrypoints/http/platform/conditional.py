@@ -21,6 +21,16 @@ from odoo_ai_config.entrypoints.http.platform.representations import (
 
 _TAG_BYTES: Final = 12
 _SMALL: Final = 512
+_COMPRESSED_END: Final = '-gzip"'
+
+
+def compressed_tag(tag: str) -> str:
+    """
+    The tag of the same as gzip: a strong tag stands for one encoding (RFC 9110 8.8.3.3).
+
+    A client that has either knows the content, so conditions accept both.
+    """
+    return tag[:-1] + _COMPRESSED_END
 
 
 def is_known(if_none_match: str, tag: str) -> bool:
@@ -31,7 +41,8 @@ def is_known(if_none_match: str, tag: str) -> bool:
         return True
     if if_none_match.strip() == "*":
         return True
-    return any(given.strip().removeprefix("W/") == tag for given in if_none_match.split(","))
+    known = {tag, compressed_tag(tag)}
+    return any(given.strip().removeprefix("W/") in known for given in if_none_match.split(","))
 
 
 def unchanged(request: web.Request, tag: str) -> web.Response | None:
@@ -39,15 +50,18 @@ def unchanged(request: web.Request, tag: str) -> web.Response | None:
     The answer to a client that already has the representation *tag*; None for others.
     """
     known = request.headers.get(hdrs.IF_NONE_MATCH)
-    return None if known is None or not is_known(known, tag) else not_modified(tag)
+    return None if known is None or not is_known(known, tag) else not_modified(request, tag)
 
 
-def not_modified(tag: str) -> web.Response:
+def not_modified(request: web.Request, tag: str) -> web.Response:
     """
     The answer that the client's representation is still *tag*.
     """
+    known = request.headers.get(hdrs.IF_NONE_MATCH, "")
     answer = web.Response(status=304, headers=UNCHANGED_HEADERS)
-    answer.headers[hdrs.ETAG] = tag
+    # A cache finds what it has by the tag in the answer (RFC 9111 4.3.4).
+    compressed = tag not in known and compressed_tag(tag) in known
+    answer.headers[hdrs.ETAG] = compressed_tag(tag) if compressed else tag
     return answer
 
 
@@ -148,7 +162,7 @@ class Precondition:
             return False
         if self.if_match is None:
             return True
-        given = {one.strip() for one in self.if_match.split(",")}
+        given = {one.strip().replace(_COMPRESSED_END, '"') for one in self.if_match.split(",")}
         return tag is not None and not given.isdisjoint({"*", tag, f'"{version}"'})
 
 

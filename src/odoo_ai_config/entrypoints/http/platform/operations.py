@@ -34,6 +34,8 @@ AnyHandler: TypeAlias = Callable[..., Awaitable[web.StreamResponse]]
 H = TypeVar("H", bound=AnyHandler)
 
 JSON: Final = "application/json"
+# A stream that does not end.
+EVENTS: Final = "text/event-stream"
 # A parameter for the header `webhook-id` of crews, which are no pages.
 _CREWS: Final = "CrewWebhookId"
 # The headers of signed pushes.
@@ -257,6 +259,16 @@ class Operation:
         Whether the caller may say why: the audit trail has what such operations do.
         """
         return self.takes_key and (self.method != "GET" or self.audited)
+
+    @property
+    def is_compressed(self) -> bool:
+        """
+        Whether its answers are compressed for readers that ask for it.
+        """
+        # The length of a compressed answer shows whether one part of it repeats another (BREACH).
+        # So what may tell a secret is left as it is: new keys and tokens, which only writes tell,
+        # and what is worth an entry in the audit trail.
+        return self.method == "GET" and not self.audited and EVENTS not in self.media_types
 
     @property
     def headers_read(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class HttpOptions:
         connections_per_address: Open connections of one address in this process; 0 for no limit.
         header_seconds: How long a connection may take to send the headers of a request.
         body_seconds: How long a body may take, plus the time that its size adds.
-        cached_bytes: Memory for rendered documents.
+        cached_bytes: Memory for rendered documents, and half as much for compressed answers.
         unix_time: The clock for the timestamps of signatures.
     """
 

@@ -15,7 +15,7 @@ from typing import Final
 from aiohttp import web
 from attrs import frozen
 
-from odoo_ai_config.entrypoints.http.platform.conditional import is_known
+from odoo_ai_config.entrypoints.http.platform.conditional import unchanged
 from odoo_ai_config.entrypoints.http.platform.errors import RouteNotFoundError
 
 _GUARDED: Final = {"X-Content-Type-Options": "nosniff"}
@@ -98,10 +98,11 @@ def shown_file(request: web.Request, body: StaticBody, media_type: str) -> web.R
     """
     *body*, or 304 if the reader already has it.
     """
-    headers = {**_GUARDED, "ETag": body.tag, "Cache-Control": "no-cache"}
-    known = request.headers.get("If-None-Match")
-    if known is not None and is_known(known, body.tag):
-        return web.Response(status=304, headers=headers)
-    return web.Response(
-        body=body.content, content_type=media_type, charset="utf-8", headers=headers
-    )
+    answer = unchanged(request, body.tag)
+    if answer is None:
+        headers = {"ETag": body.tag, "Cache-Control": "no-cache"}
+        answer = web.Response(
+            body=body.content, content_type=media_type, charset="utf-8", headers=headers
+        )
+    answer.headers.update(_GUARDED)
+    return answer

@@ -18,7 +18,9 @@ from odoo_ai_config.domain.channels.routing import Route
 # The answer is only for this reader and this moment.
 NO_STORE: Final = {"Cache-Control": "no-store"}
 # For answers with an entity tag, of the type that a response copies them into.
-UNCHANGED_HEADERS: Final = CIMultiDict({hdrs.CACHE_CONTROL: "no-cache"})
+UNCHANGED_HEADERS: Final = CIMultiDict(
+    {hdrs.CACHE_CONTROL: "no-cache", hdrs.VARY: "Accept-Encoding"}
+)
 JSON_HEADERS: Final = CIMultiDict(
     {hdrs.CONTENT_TYPE: "application/json; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
 )
