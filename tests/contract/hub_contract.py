@@ -276,8 +276,7 @@ class HubContract:
             FeedKind.COLLECTION,
             FeedKind.TENANT,
         }
-        numbers = [change.cursor.number for change in told]
-        assert numbers == sorted(numbers)
+        assert len({change.cursor for change in told}) == len(told)
         some = world.hub.changes(begin, tenant="other", kinds=["config"])
         change = await anext(some)
         assert (change.kind, change.version, str(change.tenants[0])) == (
@@ -285,12 +284,11 @@ class HubContract:
             1,
             "other",
         )
-        for malformed in (world.hub.changes(begin, kinds=["nothing"]), world.hub.changes("?")):
-            with pytest.raises(InvalidValueError):
-                await anext(malformed)
+        with pytest.raises(InvalidValueError):
+            await anext(world.hub.changes(begin, kinds=["nothing"]))
         with pytest.raises(FeedCompactedError) as compacted:
-            await anext(world.hub.changes(f"1:{'0' * 64}"))
-        assert compacted.value.end == told[-1].cursor
+            await anext(world.hub.changes("of-another-hub"))
+        assert compacted.value.cursor == told[-1].cursor
 
     async def test_reading_is_recorded_as_in_process(self, world: World) -> None:
         await world.hub.sync_credentials(account_id="acme", token="ref", odoo_password="um")

@@ -24,7 +24,7 @@ from tests.mongo_server import mongo_uri
 
 __all__ = ["mongo_uri"]
 
-BEGIN = "0:" + "0" * 64
+BEGIN = "0"
 AWAY = (aiohttp.ClientError, TimeoutError)
 WRITERS = 4
 

@@ -17,14 +17,20 @@ from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
+from odoo_ai_config.domain.changes import AuditEntry
 from odoo_ai_config.domain.feed import (
+    ENDING,
     EVERYTHING,
     Change,
     FeedCompactedError,
     Interest,
     changes_of,
+    ends,
 )
+from odoo_ai_config.domain.identifiers import TenantId
 
+# The cursor before everything.
+BEGIN: Final = "0"
 # How many entries of the trail are read at a time, and how many changes wait for a listener.
 MOST_CHANGES: Final = 1000
 # The pause between two looks for changes, in seconds. After a look that found something it is so
@@ -45,7 +51,7 @@ class FeedPage:
     """
 
     changes: tuple[Change, ...]
-    cursor: TrailEnd
+    cursor: str
 
 
 @define(eq=False)
@@ -54,11 +60,16 @@ class _Listener:
     Somebody who is told of the changes behind *joined*.
 
     Args:
+        key_id: Who listens; to *tenant* alone, or to all.
+        ended: Whether it is to ask anew: its key may not hear more.
         overrun: Whether something was not told, because too much waited already.
         failure: Why nothing is told any more.
     """
 
+    key_id: str
+    tenant: TenantId | None
     joined: TrailEnd
+    ended: bool = False
     overrun: bool = False
     failure: BaseException | None = None
     news: asyncio.Event = field(init=False, factory=asyncio.Event)
@@ -107,7 +118,7 @@ class FeedWatch:
     _looking: asyncio.Task[None] | None = field(init=False, default=None)
 
     @asynccontextmanager
-    async def listener(self, interest: Interest) -> AsyncIterator[_Listener]:
+    async def listener(self, interest: Interest, key_id: str) -> AsyncIterator[_Listener]:
         """
         A listener that is told of changes until the context is left.
         """
@@ -118,7 +129,7 @@ class FeedWatch:
                 self.end = end
                 self._looking = asyncio.create_task(self._look())
                 self._looking.add_done_callback(self._ended)
-        listener = _Listener(self.end)
+        listener = _Listener(key_id, interest.tenant, self.end)
         alike = self._listeners.setdefault(interest, set())
         alike.add(listener)
         try:
@@ -138,6 +149,25 @@ class FeedWatch:
         await link_soon(self.audit, self.vault)
         end, _ = await self.audit.end()
         return end
+
+    async def read(
+        self, since: TrailEnd, interest: Interest, limit: int = MOST_CHANGES
+    ) -> tuple[tuple[Change, ...], TrailEnd]:
+        """
+        The changes among at most *limit* linked entries behind *since*, and where they end.
+
+        Raises:
+            FeedCompactedError: *since* is of another store, or of what a restored one had.
+        """
+        found = await self.audit.chain(after=max(since.number - 1, 0), limit=limit + 1)
+        if since != TrailEnd():
+            if not found or found[0].end != since:
+                end, _ = await self.audit.end()
+                raise FeedCompactedError(self.vault.veil(end))
+            found = found[1:]
+        found = found[:limit]
+        changes = interest.among(changes_of(found, self.vault.veil))
+        return changes, found[-1].end if found else since
 
     def release(self) -> None:
         """
@@ -173,11 +203,20 @@ class FeedWatch:
 
     def _tell(self, found: Sequence[LinkedEntry]) -> None:
         self.end = found[-1].end
-        changes = changes_of(found)
+        for linked in found:
+            if linked.entry.action in ENDING:
+                self._end_listeners(linked.entry)
+        changes = changes_of(found, self.vault.veil)
         for interest, alike in self._listeners.items():
             told = interest.among(changes)
             for listener in alike if told else ():
                 listener.tell(told)
+
+    def _end_listeners(self, entry: AuditEntry) -> None:
+        for listener in chain.from_iterable(self._listeners.values()):
+            if ends(entry, key_id=listener.key_id, tenant=listener.tenant):
+                listener.ended = True
+                listener.news.set()
 
     def _wake(self, failure: BaseException | None) -> None:
         for listener in chain.from_iterable(self._listeners.values()):
@@ -209,9 +248,9 @@ class Follower:
     @property
     def released(self) -> bool:
         """
-        Whether nothing more will come: the process ends.
+        Whether nothing more will come: the process ends, or the right to hear more.
         """
-        return self._watch.released
+        return self._watch.released or self._listener.ended
 
     async def page(self, seconds: float | None = None) -> FeedPage:
         """
@@ -226,30 +265,35 @@ class Follower:
         now = asyncio.get_running_loop().time
         until = None if seconds is None else now() + seconds
         waited = False
-        while True:
-            while self._gap is not None:
-                page = await read_page(self._watch.audit, self.cursor, self._interest)
-                self.cursor = page.cursor
-                if page.cursor.number >= self._gap.number:
-                    self._gap = None
-                if page.changes or (until is not None and now() >= until):
-                    return page
-            told = self._listener.take()
-            if self._listener.overrun:
-                self._listener.overrun, self._gap = False, self._watch.end
-                continue
-            changes = tuple(one for one in told if one.cursor.number > self.cursor.number)
-            if self._watch.end.number > self.cursor.number:
-                self.cursor = self._watch.end
-            if changes or self.released or (waited if until is None else now() >= until):
-                return FeedPage(changes, self.cursor)
-            waited = True
-            if until is None:
-                await self._listener.news.wait()
-                continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self._listener.news.wait()
+        while not self.released:
+            changes = self._told() if self._gap is None else await self._missed()
+            over = waited if until is None else now() >= until
+            if self.released:
+                break
+            if changes or over:
+                return FeedPage(changes, self._watch.vault.veil(self.cursor))
+            if self._gap is None:
+                waited = True
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(until):
+                        await self._listener.news.wait()
+        return FeedPage((), self._watch.vault.veil(self.cursor))
+
+    async def _missed(self) -> tuple[Change, ...]:
+        changes, self.cursor = await self._watch.read(self.cursor, self._interest)
+        if self._gap is None or self.cursor.number >= self._gap.number:
+            self._gap = None
+        return changes
+
+    def _told(self) -> tuple[Change, ...]:
+        told = self._listener.take()
+        if self._listener.overrun:
+            self._listener.overrun, self._gap = False, self._watch.end
+            return ()
+        changes = tuple(one for one in told if one.number > self.cursor.number)
+        if self._watch.end.number > self.cursor.number:
+            self.cursor = self._watch.end
+        return changes
 
 
 @frozen(eq=False)
@@ -262,14 +306,14 @@ class ReadFeed:
 
     async def __call__(
         self,
-        since: TrailEnd | None,
+        since: str | None,
         *,
         caller: ApiKey,
         interest: Interest = EVERYTHING,
         limit: int = MOST_CHANGES,
     ) -> FeedPage:
         """
-        The changes among at most *limit* entries behind *since*.
+        The changes among at most *limit* entries behind *since*; `BEGIN` is before all of them.
 
         Without *since* there are none: whoever begins reads everything, and then goes on from the
         cursor. A bound caller sees the changes of its own tenant.
@@ -277,27 +321,37 @@ class ReadFeed:
         Raises:
             ScopeMissingError, TenantForbiddenError: *caller* may not read that.
             FeedCompactedError: *since* is of another store, or of what a restored one had.
+            MasterKeyMissingError, InvalidKeyRingError: There is no key ring to hide a cursor with.
         """
         interest = _permitted(interest, caller)
         end = await self.watch.newest()
         if since is None:
-            return FeedPage((), end)
-        return await read_page(self.watch.audit, since, interest, limit)
+            return FeedPage((), self.watch.vault.veil(end))
+        changes, end = await self.watch.read(await self._place(since), interest, limit)
+        return FeedPage(changes, self.watch.vault.veil(end))
 
     @asynccontextmanager
     async def following(
-        self, since: TrailEnd | None, *, caller: ApiKey, interest: Interest = EVERYTHING
+        self, since: str | None, *, caller: ApiKey, interest: Interest = EVERYTHING
     ) -> AsyncIterator[Follower]:
         """
         Somebody who waits for what changes behind *since*; without it, from now on.
 
         Raises:
             ScopeMissingError, TenantForbiddenError: *caller* may not read that.
+            FeedCompactedError: *since* is of another store, or of what a restored one had.
             StoreUnavailableError, StoreUnusableError: The store does not work.
         """
         interest = _permitted(interest, caller)
-        async with self.watch.listener(interest) as listener:
-            yield Follower(since or listener.joined, interest, self.watch, listener)
+        begin = None if since is None else await self._place(since)
+        async with self.watch.listener(interest, caller.id) as listener:
+            yield Follower(begin or listener.joined, interest, self.watch, listener)
+
+    async def _place(self, cursor: str) -> TrailEnd:
+        place = TrailEnd() if cursor == BEGIN else self.watch.vault.unveiled(cursor)
+        if place is None:
+            raise FeedCompactedError(self.watch.vault.veil(await self.watch.newest()))
+        return place
 
     def release(self) -> None:
         """
@@ -309,23 +363,3 @@ class ReadFeed:
 def _permitted(interest: Interest, caller: ApiKey) -> Interest:
     caller.require(Scope.CONFIG_READ, interest.tenant)
     return interest if caller.tenant is None else evolve(interest, tenant=caller.tenant)
-
-
-async def read_page(
-    audit: AuditLog, since: TrailEnd, interest: Interest, limit: int = MOST_CHANGES
-) -> FeedPage:
-    """
-    The changes among at most *limit* linked entries behind *since*.
-
-    Raises:
-        FeedCompactedError: *since* is of another store, or of what a restored one had.
-    """
-    found = await audit.chain(after=max(since.number - 1, 0), limit=limit + 1)
-    if since != TrailEnd():
-        if not found or found[0].end != since:
-            end, _ = await audit.end()
-            raise FeedCompactedError(end)
-        found = found[1:]
-    found = found[:limit]
-    changes = interest.among(changes_of(found))
-    return FeedPage(changes, found[-1].end if found else since)

@@ -15,7 +15,6 @@ from typing import Any
 from attrs import frozen
 
 from odoo_ai_config.client.transport import Answer, json_object
-from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.channels.routing import Consideration, Route, Rule, Verdict
 from odoo_ai_config.domain.collections import (
@@ -195,7 +194,7 @@ def changes_in(told: Any) -> tuple[list[Change | None], str]:  # noqa: ANN401 - 
     """
     What the feed tells, and where to go on; None for a change that only newer hubs know.
     """
-    return [*map(_change, told["changes"])], str(TrailEnd.from_text(told["cursor"]))
+    return [*map(_change, told["changes"])], _cursor_in(told["cursor"])
 
 
 def _change(told: Any) -> Change | None:  # noqa: ANN401 - JSON
@@ -205,7 +204,8 @@ def _change(told: Any) -> Change | None:  # noqa: ANN401 - JSON
         return None
     area, document = told.get("domain"), told.get("document")
     return Change(
-        TrailEnd.from_text(told["cursor"]),
+        0,
+        _cursor_in(told["cursor"]),
         datetime.fromisoformat(told["at"]),
         kind,
         action,
@@ -216,6 +216,12 @@ def _change(told: Any) -> Change | None:  # noqa: ANN401 - JSON
         told.get("version"),
         deleted=told.get("deleted", False),
     )
+
+
+def _cursor_in(told: Any) -> str:  # noqa: ANN401 - JSON
+    if not isinstance(told, str) or not told:
+        raise ValueError("not a cursor")
+    return told
 
 
 def _version(told: Any) -> int:  # noqa: ANN401 - JSON

@@ -19,7 +19,6 @@ from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.client.answers import changes_in
 from odoo_ai_config.client.cache import Cache
 from odoo_ai_config.client.transport import NO_ANSWER, OutageError, Transport, json_object
-from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.errors import CodedError, DomainError, InvalidValueError
 from odoo_ai_config.domain.feed import Change, FeedCompactedError, FeedKind
@@ -93,7 +92,7 @@ class FeedReader:
             query["tenant"] = TenantId(tenant).value
         if kinds:
             query["kind"] = ",".join(kind.value for kind in map(feed_kind, kinds))
-        cursor = await self.now() if since is None else str(TrailEnd.from_text(since))
+        cursor = await self.now() if since is None else since
         while True:
             try:
                 found, cursor = await self._poll(cursor, wait=_WAIT, **query)
@@ -132,7 +131,7 @@ class FeedReader:
                 wait = _WAIT if self._cache.following else 0
                 _, self.cursor = await self._poll(self.cursor, wait=wait)
             except FeedCompactedError as compacted:
-                self.cursor = str(compacted.end)
+                self.cursor = compacted.cursor
                 self._cache.distrust(another_store=True)
             except OutageError as outage:
                 self._cache.following = False
@@ -196,12 +195,12 @@ class FeedReader:
         while True:
             try:
                 async for change in self.changes(since, tenant=None, kinds=()):
-                    since = str(change.cursor)
+                    since = change.cursor
                     for kinds, callback in self._callbacks:
                         if change.kind in kinds:
                             await _called(callback, change)
             except FeedCompactedError as compacted:
-                since = str(compacted.end)
+                since = compacted.cursor
             except ApplicationError:
                 await _rest(_PAUSE)
             except DomainError as refusal:

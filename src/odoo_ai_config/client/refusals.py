@@ -16,7 +16,6 @@ import attrs
 
 from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.domain import access, feed, tenants
-from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.channels import mapping
 from odoo_ai_config.domain.errors import CodedError, DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import BusinessArea, TenantArea, TenantId
@@ -28,7 +27,6 @@ _DEFINED_IN: Final = (access, feed, inbox, mapping, tenants)
 # The member that an attribute stands in, if it has another name.
 _MEMBERS: Final[Mapping[str, str]] = {
     "current": "current_version",
-    "end": "cursor",
     "failure": "cause",
     "place": "moved_to",
     "successor": "moved_to",
@@ -94,8 +92,6 @@ def _value(kind: Any, told: Json, tenant: TenantId | None) -> object:  # noqa: A
         if tenant is None:
             raise TypeError
         return TenantArea(tenant, BusinessArea(str(told)))
-    if kind is TrailEnd:
-        return TrailEnd.from_text(str(told))
     if kind is TenantId or issubclass(kind, Enum):
         return kind(told)
     return told

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 from attrs import evolve, frozen
 
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
-from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -35,11 +35,11 @@ class FeedCompactedError(DomainError):
     The cursor is not of this feed, or of another copy of the store: read all, then go on anew.
 
     Args:
-        end: Where to go on, after everything was read.
+        cursor: Where to go on, after everything was read.
     """
 
     code: ClassVar[str] = "compacted"
-    end: TrailEnd
+    cursor: str
 
 
 class FeedKind(enum.Enum):
@@ -64,7 +64,9 @@ class Change:
     That something changed, and never what is in it.
 
     Args:
-        cursor: Where a reader goes on behind it.
+        number: Of its entry in the audit trail; 0 for who is not told it.
+        cursor: Where a reader goes on behind it: opaque, because a number would tell readers of
+            one tenant how much happens at others.
         at: When it was written.
         action: What happened.
         tenants: Whose it is; two if a channel went from one to the other, none if nobody's.
@@ -75,7 +77,8 @@ class Change:
         deleted: Whether a document is deleted with this version.
     """
 
-    cursor: TrailEnd
+    number: int
+    cursor: str
     at: datetime
     kind: FeedKind
     action: AuditAction
@@ -120,6 +123,8 @@ _OF_DOCUMENTS: Final[Mapping[DocumentKind, FeedKind]] = {
     CONFIG: FeedKind.CONFIG,
     CREDENTIALS: FeedKind.CREDENTIALS,
     CREWS: FeedKind.CREWS,
+    # By itself it says of no channel; a pause that people make has an entry beside it, which does.
+    PAUSES: FeedKind.PAUSE,
 }
 _PAUSES: Final = frozenset(
     {
@@ -142,6 +147,17 @@ _OF_TENANTS: Final = frozenset(
         AuditAction.AREA_MOVED,
     }
 )
+# After them the id is somebody else's, or nobody's: who listened to it asks again who he is.
+_ENDS: Final = frozenset(
+    {
+        AuditAction.ERASURE_BEGUN,
+        AuditAction.TENANT_ERASED,
+        AuditAction.TENANT_REOPENED,
+        AuditAction.TENANT_RENAMED,
+    }
+)
+# Entries of these may end what somebody hears.
+ENDING: Final = _ENDS | {AuditAction.KEY_REVOKED}
 # What `document_audit`, a push and `MappingChange` write.
 _DOCUMENT: Final = re.compile(r"(?P<area>[^/ ]+)/(?P<kind>[^/ ]+) v(?P<version>[0-9]+)")
 _COLLECTION: Final = re.compile(r"(?P<name>[^ ]+) v(?P<version>[0-9]+)")
@@ -150,13 +166,37 @@ _CHANNEL: Final = re.compile(
 )
 
 
-def change_of(linked: LinkedEntry) -> Change | None:
+def change_of(linked: LinkedEntry, veil: Callable[[TrailEnd], str]) -> Change | None:
     """
-    The change that an entry of the trail is about; None if nothing that is served has changed.
+    The change that an entry of the trail is about, with the cursor that *veil* makes of its place.
+
+    None if nothing that is served has changed.
     """
+    change = _read(linked)
+    return None if change is None else evolve(change, cursor=veil(linked.end))
+
+
+def changes_of(entries: Iterable[LinkedEntry], veil: Callable[[TrailEnd], str]) -> list[Change]:
+    """
+    The changes that *entries* are about.
+    """
+    changes = (change_of(linked, veil) for linked in entries)
+    return [change for change in changes if change is not None]
+
+
+def ends(entry: AuditEntry, *, key_id: str, tenant: TenantId | None) -> bool:
+    """
+    Whether *entry* ends the right of a key to hear more of *tenant*, or of all if it is None.
+    """
+    if entry.action is AuditAction.KEY_REVOKED:
+        return entry.subject == key_id
+    return tenant is not None and entry.action in _ENDS and entry.tenant == tenant
+
+
+def _read(linked: LinkedEntry) -> Change | None:
     entry = linked.entry
     tenants = () if entry.tenant is None else (entry.tenant,)
-    change = Change(linked.end, entry.at, FeedKind.TENANT, entry.action, tenants)
+    change = Change(linked.number, "", entry.at, FeedKind.TENANT, entry.action, tenants)
     if entry.action in _OF_TENANTS:
         return change
     if entry.action in _PAUSES:
@@ -165,17 +205,9 @@ def change_of(linked: LinkedEntry) -> Change | None:
     return None if read is None else read(change, entry.subject)
 
 
-def changes_of(entries: Iterable[LinkedEntry]) -> list[Change]:
-    """
-    The changes that *entries* are about.
-    """
-    return [change for change in map(change_of, entries) if change is not None]
-
-
 def _of_document(change: Change, subject: str) -> Change | None:
     said = _DOCUMENT.fullmatch(subject)
-    if said is None or said["kind"] == PAUSES.value:
-        # A pause has an entry of its own, which says of what.
+    if said is None:
         return None
     document = DocumentKind(said["kind"])
     return evolve(

@@ -26,7 +26,7 @@ from odoo_ai_config.application.reconciliation import Reconciliation
 from odoo_ai_config.client import open_hub as open_remote_hub
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.addresses import Address, Feed, RecordKind
-from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
+from odoo_ai_config.domain.audit import LinkedEntry
 from odoo_ai_config.domain.channels.history import HistoryPlace, MappingChange
 from odoo_ai_config.domain.channels.mapping import (
     DEFAULT_SEQUENCE,
@@ -385,7 +385,7 @@ class Hub:
         """
         Where `changes` goes on behind everything that is written now.
         """
-        return str((await self.services.read_feed(None, caller=self.caller)).cursor)
+        return (await self.services.read_feed(None, caller=self.caller)).cursor
 
     async def changes(
         self, since: str | None = None, *, tenant: str | None = None, kinds: Collection[str] = ()
@@ -400,12 +400,11 @@ class Hub:
             FeedCompactedError: *since* is of another store, or of what a restored one had.
             StoreUnavailableError, StoreUnusableError: The store does not work.
         """
-        begin = None if since is None else TrailEnd.from_text(since)
         interest = Interest(
             frozenset(map(_feed_kind, kinds)) or EVERYTHING.kinds,
             None if tenant is None else TenantId(tenant),
         )
-        following = self.services.read_feed.following(begin, caller=self.caller, interest=interest)
+        following = self.services.read_feed.following(since, caller=self.caller, interest=interest)
         async with following as follower:
             while True:
                 for change in (await follower.page(_WAIT)).changes:

@@ -12,9 +12,10 @@ import pytest
 from odoo_ai_config.application import feed
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import StoreUnavailableError
-from odoo_ai_config.domain.audit import TrailEnd
-from odoo_ai_config.domain.feed import Change
-from odoo_ai_config.domain.identifiers import CONFIG
+from odoo_ai_config.application.feed import BEGIN
+from odoo_ai_config.domain.access import ALL_SCOPES
+from odoo_ai_config.domain.feed import Change, Interest
+from odoo_ai_config.domain.identifiers import CONFIG, TenantId
 from tests.contract.samples import owner
 from tests.unit.application.memory_hub import ANYBODY, MemoryHub
 
@@ -60,7 +61,7 @@ async def test_slow_listener_reads_again_and_misses_nothing(
 
 async def test_reading_what_is_missing_ends_in_time(hub: MemoryHub) -> None:
     await publish(hub, *range(1, 4))
-    async with hub.read_feed.following(TrailEnd(), caller=ANYBODY) as follower:
+    async with hub.read_feed.following(BEGIN, caller=ANYBODY) as follower:
         page = await follower.page(0)
         assert len(page.changes) == 3
 
@@ -107,3 +108,40 @@ async def test_nobody_looks_when_nobody_listens(hub: MemoryHub) -> None:
         assert len(asyncio.all_tasks() - before) == 1
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+async def test_listener_is_not_told_more_than_its_key_may_hear(hub: MemoryHub) -> None:
+    key, _ = await hub.create_api_key(
+        name="reader", scopes=ALL_SCOPES, tenant=TenantId("acme"), lifetime=None, caller=ANYBODY
+    )
+    interest = Interest(tenant=TenantId("acme"))
+    async with (
+        hub.read_feed.following(None, caller=key) as revoked,
+        hub.read_feed.following(None, caller=ANYBODY, interest=interest) as renamed,
+        hub.read_feed.following(None, caller=ANYBODY) as everything,
+    ):
+        await publish(hub, 1)
+        await looked(hub)
+        for follower in (revoked, renamed):
+            assert len((await follower.page(60)).changes) == 1
+        await hub.revoke_api_key(key.id, caller=ANYBODY)
+        await publish(hub, 2)
+        await looked(hub)
+        assert ((await revoked.page(60)).changes, revoked.released) == ((), True)
+        assert len((await renamed.page(60)).changes) == 1
+        await hub.rename_tenant(TenantId("acme"), TenantId("new"), caller=ANYBODY)
+        await looked(hub)
+        assert ((await renamed.page(60)).changes, renamed.released) == ((), True)
+        assert (await everything.page(60)).changes
+        assert not everything.released
+
+
+async def test_listener_that_lost_its_right_while_it_reads_is_told_nothing(
+    hub: MemoryHub,
+) -> None:
+    await publish(hub, 1)
+    interest = Interest(tenant=TenantId("acme"))
+    async with hub.read_feed.following(BEGIN, caller=ANYBODY, interest=interest) as follower:
+        await hub.rename_tenant(TenantId("acme"), TenantId("new"), caller=ANYBODY)
+        await looked(hub)
+        assert (await follower.page(60)).changes == ()

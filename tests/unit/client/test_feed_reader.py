@@ -171,7 +171,7 @@ async def test_reader_comes_back_to_a_feed_that_was_cut(server: ScriptedHub) -> 
         web.Response(text="{}"),
         web.Response(text="[]"),
         web.json_response({"changes": [{}], "cursor": cursor(2)}),
-        web.json_response({"changes": [], "cursor": "2"}),
+        web.json_response({"changes": [], "cursor": 2}),
     ],
     ids=["empty", "list", "change", "cursor"],
 )
@@ -272,20 +272,20 @@ async def test_callbacks_are_called_and_read_what_is_new(
 
 
 async def test_callbacks_go_on_behind_a_restore(server: ScriptedHub) -> None:
-    heard: list[int] = []
+    heard: list[str] = []
     server.feed = feed = Feed()
     async with server.opened() as hub:
-        hub.on_change("config")(lambda change: heard.append(change.cursor.number))
+        hub.on_change("config")(lambda change: heard.append(change.cursor))
         await until(lambda: len(server.followed) == 2)
         gone = {"status": 410, "code": "compacted", "cursor": cursor(5)}
         feed.pages.put_nowait(web.json_response(gone, status=410))
         feed.pages.put_nowait(page(7, change(6), change(7, kind="mapping")))
-        await until(lambda: heard == [6])
+        await until(lambda: heard == [cursor(6)])
         assert server.followed[2].query["since"] == cursor(5)
 
 
 async def test_callbacks_begin_when_the_hub_is_there(server: ScriptedHub) -> None:
-    heard: list[int] = []
+    heard: list[str] = []
     feed = Feed()
 
     async def away(_: web.Request) -> web.StreamResponse:
@@ -293,12 +293,12 @@ async def test_callbacks_begin_when_the_hub_is_there(server: ScriptedHub) -> Non
 
     server.feed = away
     async with server.opened(deadline=0.2) as hub:
-        hub.on_change()(lambda change: heard.append(change.cursor.number))
+        hub.on_change()(lambda change: heard.append(change.cursor))
         await asyncio.sleep(0.5)
         server.feed = feed
         await until(lambda: server.followed[-1].query.get("since") == cursor(1))
         feed.pages.put_nowait(page(2, change(2)))
-        await until(lambda: heard == [2])
+        await until(lambda: heard == [cursor(2)])
 
 
 async def test_follower_that_ends_begins_again_with_the_next_request(

@@ -8,7 +8,6 @@ import pytest
 from odoo_ai_config.domain import errors
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.addresses import AddressMismatchError
-from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.feed import FeedCompactedError
@@ -38,7 +37,7 @@ ARGUMENTS: dict[type[DomainError], tuple[object, ...]] = {
     WrongStageError: (Stage.DONE,),
     AreaMovedError: (TenantArea(TENANT, BusinessArea()),),
     MoveTooLargeError: (4711,),
-    FeedCompactedError: (TrailEnd(4711),),
+    FeedCompactedError: ("4711",),
     TenantErasedError: (TENANT,),
     TenantRenamedError: (TENANT, TENANT),
     TenantSuspendedError: (TENANT,),

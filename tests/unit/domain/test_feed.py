@@ -14,7 +14,7 @@ from odoo_ai_config.domain.changes import (
 )
 from odoo_ai_config.domain.channels.history import MappingChange
 from odoo_ai_config.domain.channels.mapping import MappingRevision
-from odoo_ai_config.domain.feed import Change, FeedKind, change_of
+from odoo_ai_config.domain.feed import Change, FeedKind, change_of, ends
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
@@ -37,9 +37,9 @@ def placed(entry: AuditEntry) -> LinkedEntry:
 
 
 def read(entry: AuditEntry) -> Change:
-    change = change_of(placed(entry))
+    change = change_of(placed(entry), str)
     assert change is not None
-    assert (change.cursor, change.at) == (placed(entry).end, entry.at)
+    assert (change.cursor, change.at) == (str(placed(entry).end), entry.at)
     return change
 
 
@@ -104,11 +104,25 @@ def test_pushes_pauses_and_standings_are_told() -> None:
 @pytest.mark.parametrize("action", AuditAction)
 def test_what_is_served_is_told_and_nothing_else(action: AuditAction) -> None:
     # A subject that nobody writes is no change of what it names.
-    change = change_of(placed(entry(action, "acme")))
+    change = change_of(placed(entry(action, "acme")), str)
     kinds = {None if change is None else change.kind}
     assert kinds <= {None, FeedKind.PAUSE, FeedKind.TENANT}
 
 
-def test_document_of_pauses_is_told_by_what_is_paused() -> None:
+def test_document_of_pauses_is_a_pause() -> None:
     document = owner().document(PAUSES)
-    assert change_of(placed(document_audit(document, 2, deleted=False, author="x", at=AT))) is None
+    change = read(document_audit(document, 2, deleted=False, author="x", at=AT))
+    assert (change.kind, change.document, change.version) == (FeedKind.PAUSE, PAUSES, 2)
+
+
+def test_revoked_key_and_tenant_of_another_hear_no_more() -> None:
+    def over(action: AuditAction, subject: str = "", tenant: TenantId | None = ACME) -> bool:
+        said = AuditEntry(AT, action, "x", ACME, subject)
+        return ends(said, key_id="key_1", tenant=tenant)
+
+    assert over(AuditAction.KEY_REVOKED, "key_1")
+    assert not over(AuditAction.KEY_REVOKED, "key_2")
+    assert over(AuditAction.TENANT_RENAMED)
+    assert not over(AuditAction.TENANT_RENAMED, tenant=None)
+    assert not over(AuditAction.TENANT_RENAMED, tenant=TenantId("other"))
+    assert not over(AuditAction.TENANT_SUSPENDED)

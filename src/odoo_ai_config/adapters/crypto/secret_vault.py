@@ -4,9 +4,11 @@ Envelope encryption with AES-256-GCM.
 
 from __future__ import annotations
 
+import base64
 import hmac
 import secrets
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -14,12 +16,12 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 from odoo_ai_config.adapters.crypto.key_ring import KEY_BYTES, KeyRingSource, MasterKey
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
 from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
-from odoo_ai_config.domain.audit import Voucher
+from odoo_ai_config.domain.audit import TrailEnd, Voucher
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -39,6 +41,8 @@ _TENANT_KEY: Final = b"odoo-ai-config/tenant-key\0"
 _SECRET: Final = b"odoo-ai-config/secret\0"
 _RECOGNITION: Final = b"odoo-ai-config/fingerprint\0"
 _VOUCHER: Final = b"odoo-ai-config/voucher\0"
+_VEIL: Final = b"odoo-ai-config/veil\0"
+_NUMBER_BYTES: Final = 8
 
 
 def _place(context: SealContext) -> bytes:
@@ -151,6 +155,24 @@ class AesGcmSecretVault(SecretVault):
         )
         return SecretText.from_utf8(plain)
 
+    def veil(self, end: TrailEnd) -> str:
+        plain = end.number.to_bytes(_NUMBER_BYTES) + bytes.fromhex(end.hash)
+        hidden = _veil_of(self._source.ring().current).encrypt(plain, [_VEIL])
+        return base64.urlsafe_b64encode(hidden).rstrip(b"=").decode()
+
+    def unveiled(self, text: str) -> TrailEnd | None:
+        ring = self._source.found()
+        try:
+            hidden = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+        except ValueError:
+            return None
+        for master in () if ring is None else ring.keys:
+            with suppress(InvalidTag, ValueError):
+                plain = _veil_of(master).decrypt(hidden, [_VEIL])
+                number = int.from_bytes(plain[:_NUMBER_BYTES])
+                return TrailEnd(number, plain[_NUMBER_BYTES:].hex())
+        return None
+
     def vouch(self, text: str) -> Voucher:
         master = self._source.ring().current
         return Voucher(master.id, _vouching(master, text))
@@ -201,6 +223,12 @@ def _recognised(opened: _OpenKey, place: bytes, plain: bytes) -> Fingerprint:
     # the interpreter's lock for such a short message.
     digest = blake2b(message, key=opened.fingerprint_key, digest_size=_FINGERPRINT_BYTES)
     return Fingerprint(digest.hexdigest())
+
+
+@lru_cache(maxsize=16)
+def _veil_of(master: MasterKey) -> AESSIV:
+    # Deterministic: it hides what anybody may have again, and a reader compares cursors.
+    return AESSIV(blake2b(_VEIL, key=master.material).digest())
 
 
 def _vouching(master: MasterKey, text: str) -> str:

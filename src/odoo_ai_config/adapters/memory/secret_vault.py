@@ -4,10 +4,12 @@ A vault for tests and for trying things out.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +17,7 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
 from odoo_ai_config.application.ports.secret_vault import RingTrouble, SecretVault
-from odoo_ai_config.domain.audit import Voucher
+from odoo_ai_config.domain.audit import TrailEnd, Voucher
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -23,6 +25,7 @@ from odoo_ai_config.domain.credentials.secrets import (
     SecretText,
     TenantKey,
 )
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.identifiers import TenantId
 
 _SALT: Final = 12
@@ -105,6 +108,19 @@ class MemorySecretVault(SecretVault):
             raise SealBrokenError
         place = _place(sealed.context, sealed.fingerprint, sealed.key_id)
         return SecretText(_unscrambled(data_key, place, sealed.envelope))
+
+    def veil(self, end: TrailEnd) -> str:
+        body = _masked(self.current_master_id, b"", str(end).encode())
+        mark = _keyed(self.current_master_id, body).hex()[:16]
+        return mark + base64.urlsafe_b64encode(body).decode().rstrip("=")
+
+    def unveiled(self, text: str) -> TrailEnd | None:
+        for master_id in self._master_ids:
+            with suppress(ValueError, InvalidValueError):
+                body = base64.urlsafe_b64decode(text[16:] + "=" * (-(len(text) - 16) % 4))
+                if _keyed(master_id, body).hex()[:16] == text[:16]:
+                    return TrailEnd.from_text(_masked(master_id, b"", body).decode())
+        return None
 
     def vouch(self, text: str) -> Voucher:
         return Voucher(self.current_master_id, _vouching(self.current_master_id, text))

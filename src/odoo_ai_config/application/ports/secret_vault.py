@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
-from odoo_ai_config.domain.audit import Voucher
+from odoo_ai_config.domain.audit import TrailEnd, Voucher
 from odoo_ai_config.domain.credentials.secrets import (
     Fingerprint,
     SealContext,
@@ -129,6 +129,18 @@ class SecretVault(Protocol):
 
         Raises:
             SealBrokenError: Another key, another context, or changed bytes.
+        """
+
+    @abstractmethod
+    def veil(self, end: TrailEnd) -> str:
+        """
+        *end* as a text that says nothing to who has no master key; the same each time.
+        """
+
+    @abstractmethod
+    def unveiled(self, text: str) -> TrailEnd | None:
+        """
+        What `veil` hid in *text* under any master key of the ring; None if it hid nothing in it.
         """
 
     @abstractmethod

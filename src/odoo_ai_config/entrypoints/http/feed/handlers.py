@@ -14,7 +14,6 @@ from msgspec import UNSET, Meta
 
 from odoo_ai_config.application.feed import BEAT, FeedPage, Follower
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.channels.history import moment_text
 from odoo_ai_config.domain.errors import CodedError, TenantForbiddenError
 from odoo_ai_config.domain.feed import (
@@ -36,7 +35,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
     Query,
     RouteGroup,
 )
-from odoo_ai_config.entrypoints.http.platform.paths import named, whole_number
+from odoo_ai_config.entrypoints.http.platform.paths import whole_number
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, json_bytes, shown
 from odoo_ai_config.entrypoints.http.platform.request_trace import TRACE, WAITED
 from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
@@ -44,6 +43,8 @@ from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
 ROUTES: Final = RouteGroup("feed", App.CONFIG, "config")
 # Proxies give up after a minute.
 _LONGEST_WAIT: Final = 50
+# How often a waiting request looks whether its reader is still there, in seconds.
+_LOOK: Final = 2.0
 # How long a listener may take to read what it is sent.
 _PATIENCE: Final = 30.0
 # Less than what makes a writer wait.
@@ -61,13 +62,9 @@ def _kinds_in(text: str) -> frozenset[FeedKind]:
     return frozenset(known[name] for name in wanted)
 
 
-def _cursor_in(text: str) -> TrailEnd:
-    return named("since", TrailEnd.from_text, text)
-
-
 _NAMES: Final = "|".join(kind.value for kind in FeedKind)
 _SINCE: Final = Query(
-    "since", CursorText, _cursor_in, "The `cursor` of the last answer. Without it there are none."
+    "since", CursorText, str, "0, or the `cursor` of the last answer. Without it there are none."
 )
 _WAIT: Final = Query(
     "wait",
@@ -113,10 +110,8 @@ async def read_changes(request: web.Request, caller: ApiKey) -> web.Response:
         page = await feed(since, caller=caller, interest=interest)
     else:
         async with feed.following(since, caller=caller, interest=interest) as follower:
-            began = asyncio.get_running_loop().time()
-            page = await follower.page(wait)
-            request[WAITED] = asyncio.get_running_loop().time() - began
-    told = FeedChanges(changes=list(map(change_shown, page.changes)), cursor=str(page.cursor))
+            page = await _waited(request, follower, wait)
+    told = FeedChanges(changes=list(map(change_shown, page.changes)), cursor=page.cursor)
     return shown(told, NO_STORE)
 
 
@@ -141,8 +136,7 @@ async def stream_changes(request: web.Request, caller: ApiKey) -> web.StreamResp
     The stream goes on behind `Last-Event-ID`, as browsers send it, or `since`; without them it
     begins with the next change. After each connection read what you need without a condition.
     """
-    last = request.headers.get(_LAST_EVENT)
-    since = _SINCE.of(request) if last is None else _cursor_in(last)
+    since = request.headers.get(_LAST_EVENT) or _SINCE.of(request)
     feed, interest = request.app[SERVICES].read_feed, _interest_of(request)
     answer = web.StreamResponse(headers={hdrs.CONTENT_TYPE: EVENTS, **NO_STORE})
     answer.headers[_UNBUFFERED] = "no"
@@ -153,13 +147,32 @@ async def stream_changes(request: web.Request, caller: ApiKey) -> web.StreamResp
         await answer.prepare(request)
         if request.method != hdrs.METH_HEAD:
             await answer.write(b"retry: 2000\n")
-            await _tell(request, answer, follower, first)
+            await _tell(request, caller, answer, follower, first)
         request[WAITED] = asyncio.get_running_loop().time() - began
     return answer
 
 
+async def _waited(request: web.Request, follower: Follower, seconds: int) -> FeedPage:
+    """
+    What changes within *seconds*, unless the reader is gone before.
+    """
+    now = asyncio.get_running_loop().time
+    began = now()
+    while True:
+        left = began + seconds - now()
+        page = await follower.page(min(left, _LOOK))
+        gone = request.transport is None or request.transport.is_closing()
+        if page.changes or left <= _LOOK or follower.released or gone:
+            request[WAITED] = now() - began
+            return page
+
+
 async def _tell(
-    request: web.Request, answer: web.StreamResponse, follower: Follower, page: FeedPage
+    request: web.Request,
+    caller: ApiKey,
+    answer: web.StreamResponse,
+    follower: Follower,
+    page: FeedPage,
 ) -> None:
     """
     Send what *follower* is told, until the server stops, the key ends or the listener is gone.
@@ -175,7 +188,9 @@ async def _tell(
             try:
                 page = await follower.page()
                 if now() - checked >= BEAT:
-                    await authenticate(key)
+                    holder = await authenticate(key)
+                    if (holder.tenant, holder.scopes) != (caller.tenant, caller.scopes):
+                        return
                     checked = now()
             except CodedError as error:
                 request.app[STORE_WATCH].failed(error)
@@ -211,7 +226,7 @@ def change_shown(change: Change) -> FeedChange:
     A change as the API shows it.
     """
     return FeedChange(
-        cursor=str(change.cursor),
+        cursor=change.cursor,
         at=moment_text(change.at),
         kind=change.kind,
         action=change.action,
@@ -228,8 +243,8 @@ def change_shown(change: Change) -> FeedChange:
 @lru_cache(maxsize=1024)
 def _event_of(change: Change) -> bytes:
     data = json_bytes(change_shown(change))
-    return b"id: %s\nevent: change\ndata: %s\n\n" % (str(change.cursor).encode(), data)
+    return b"id: %s\nevent: change\ndata: %s\n\n" % (change.cursor.encode(), data)
 
 
 def _events_of(page: FeedPage) -> bytes:
-    return b"".join(map(_event_of, page.changes)) or b"id: %s\n\n" % str(page.cursor).encode()
+    return b"".join(map(_event_of, page.changes)) or b"id: %s\n\n" % page.cursor.encode()

@@ -25,8 +25,8 @@ CursorText: TypeAlias = Annotated[
     Meta(
         description="Opaque: where a reader goes on.",
         min_length=1,
-        max_length=80,
-        examples=["42:" + "9f86d081" * 8],
+        max_length=120,
+        examples=["x5rqR2m0F3uG8nQ1kLzWc7bTtYvOaJdEhPiSgMfUXoA"],
     ),
 ]
 

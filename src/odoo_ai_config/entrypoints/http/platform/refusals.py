@@ -379,7 +379,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "O cursor não é deste feed; leia tudo de novo e siga a partir do cursor de agora",
             "The cursor is not of this feed; read everything again, then go on from the cursor of "
             "now",
-            members=lambda error, _: {"cursor": str(error.end)},
+            members=lambda error, _: {"cursor": error.cursor},
         ),
         Row(
             HistoryPrunedError,

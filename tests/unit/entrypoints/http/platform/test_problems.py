@@ -18,7 +18,6 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.addresses import AddressMismatchError
-from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.channels.mapping import ChannelOwnedError
 from odoo_ai_config.domain.errors import (
     AmbiguousMappingError,
@@ -87,7 +86,7 @@ WITH_ARGUMENTS: dict[type[CodedError], CodedError] = {
     WrongStageError: WrongStageError(Stage.DONE),
     AreaMovedError: AreaMovedError(TenantArea(TenantId("acme"), BusinessArea("food"))),
     MoveTooLargeError: MoveTooLargeError(5000),
-    FeedCompactedError: FeedCompactedError(TrailEnd(4)),
+    FeedCompactedError: FeedCompactedError("cursor"),
     TenantErasedError: TenantErasedError(TenantId("acme")),
     TenantRenamedError: TenantRenamedError(TenantId("acme"), TenantId("acme2")),
     TenantSuspendedError: TenantSuspendedError(TenantId("acme")),
