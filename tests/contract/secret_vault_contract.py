@@ -9,6 +9,7 @@ from attrs import evolve
 
 from odoo_ai_config.application.errors import MasterKeyMissingError, SealBrokenError
 from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.domain.audit import TrailEnd
 from odoo_ai_config.domain.credentials.secrets import SealContext, SealedSecret, SecretText
 from odoo_ai_config.domain.identifiers import (
     BusinessArea,
@@ -279,3 +280,17 @@ class SecretVaultContract(ABC):
         sealed: SealedSecret = vault.seal(key, context(), SECRET)
         shown = f"{vault} {vault!r} {key} {sealed} {vault.unseal(key, sealed)}"
         assert SECRET.reveal() not in shown
+
+    def test_veil_hides_a_place_and_is_the_same_each_time(self, vault: SecretVault) -> None:
+        here, there = TrailEnd(41, "a" * 64), TrailEnd(42, "b" * 64)
+        veiled = vault.veil(here)
+        assert vault.veil(here) == veiled != vault.veil(there)
+        assert vault.unveiled(veiled) == here
+        assert "a" * 16 not in veiled
+        for foreign in ("", "x", "?" * 75, veiled[:-4], str(here), "A" * len(veiled)):
+            assert vault.unveiled(foreign) is None
+
+    def test_veil_opens_under_every_master_key_of_the_ring(self, rotated: SecretVault) -> None:
+        place = TrailEnd(7, "c" * 64)
+        assert rotated.unveiled(self.vault_with("first").veil(place)) == place
+        assert self.vault_with("first").unveiled(self.vault_with("second").veil(place)) is None

@@ -280,7 +280,8 @@ class Follower:
         return FeedPage((), self._watch.vault.veil(self.cursor))
 
     async def _missed(self) -> tuple[Change, ...]:
-        changes, self.cursor = await self._watch.read(self.cursor, self._interest)
+        watch, limit = self._watch, MOST_CHANGES
+        changes, self.cursor = await watch.read(self.cursor, self._interest, limit)
         if self._gap is None or self.cursor.number >= self._gap.number:
             self._gap = None
         return changes

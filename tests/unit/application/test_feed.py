@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
 from odoo_ai_config.application import feed
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import StoreUnavailableError
-from odoo_ai_config.application.feed import BEGIN
+from odoo_ai_config.application.feed import BEGIN, FeedWatch
 from odoo_ai_config.domain.access import ALL_SCOPES
 from odoo_ai_config.domain.feed import Change, Interest
 from odoo_ai_config.domain.identifiers import CONFIG, TenantId
@@ -145,3 +146,42 @@ async def test_listener_that_lost_its_right_while_it_reads_is_told_nothing(
         await hub.rename_tenant(TenantId("acme"), TenantId("new"), caller=ANYBODY)
         await looked(hub)
         assert (await follower.page(60)).changes == ()
+
+
+async def test_right_that_ends_during_a_reading_counts(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(hub, 1)
+    read = FeedWatch.read
+
+    async def slow(watch: FeedWatch, *asked: Any) -> Any:
+        found = await read(watch, *asked)
+        await hub.rename_tenant(TenantId("acme"), TenantId("new"), caller=ANYBODY)
+        await looked(hub)
+        return found
+
+    monkeypatch.setattr(FeedWatch, "read", slow)
+    interest = Interest(tenant=TenantId("acme"))
+    async with hub.read_feed.following(BEGIN, caller=ANYBODY, interest=interest) as follower:
+        assert ((await follower.page(60)).changes, follower.released) == ((), True)
+
+
+async def test_two_who_come_at_once_share_one_look(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = FeedWatch.newest
+
+    async def slow(watch: FeedWatch) -> Any:
+        found = await newest(watch)
+        await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(FeedWatch, "newest", slow)
+    before = asyncio.all_tasks()
+    async with AsyncExitStack() as stack:
+        begun = [
+            stack.enter_async_context(hub.read_feed.following(None, caller=ANYBODY))
+            for _ in range(2)
+        ]
+        await asyncio.gather(*begun)
+        assert len(asyncio.all_tasks() - before) == 1
