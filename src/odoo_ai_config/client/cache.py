@@ -18,14 +18,17 @@ from typing import Any, Final, Generic, TypeVar, cast
 from attrs import define, frozen
 
 from odoo_ai_config.client.disk import Disk, Kept
-from odoo_ai_config.client.transport import NO_ANSWER, OutageError, Transport
-from odoo_ai_config.domain.errors import CodedError
+from odoo_ai_config.client.transport import NO_ANSWER, Answer, OutageError, Transport
+from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError
 from odoo_ai_config.domain.identifiers import TenantId
 
 T = TypeVar("T")
 
 # Versions and marks are small: they are remembered longer than what was read.
 _MOST_REMEMBERED: Final = 20_000
+# How long what has an answer that cannot be used is not asked for again: at first, and at most.
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
 
 
 @frozen(eq=False)
@@ -62,6 +65,20 @@ class _Entry:
     # When it was asked for: by `Cache._clock`, and in seconds of the monotonic clock.
     asked: int
     checked: float
+    # When an answer was asked for that could not be used, and before when it is not asked again.
+    failed: int = 0
+    next_try: float = 0.0
+    pause: float = _FIRST_PAUSE
+
+
+@frozen
+class _Floor:
+    """
+    The newest version that was served, and whose.
+    """
+
+    version: int
+    tenant: TenantId | None
 
 
 @define(eq=False)
@@ -107,7 +124,14 @@ class Cache:
         self._all_changed = 0
         # Before this, tags prove nothing: the feed was cut, or the store is another one.
         self._unproven = 0
-        self._served: OrderedDict[str, int] = OrderedDict()
+        self._served: OrderedDict[str, _Floor] = OrderedDict()
+        # What was asked for before says nothing of the versions of this store.
+        self._versions_began = 0
+        # What was asked for before is of a tenant that is another one now, or of no one.
+        self._ended: OrderedDict[TenantId | None, int] = OrderedDict()
+        self._all_ended = 0
+        # What is removed is not written back by an answer of before.
+        self._disk_order = asyncio.Lock()
         self.following = False
         # Called before each request.
         self.on_request: Callable[[], None] = lambda: None
@@ -155,24 +179,76 @@ class Cache:
             self._changed.popitem(last=False)
             self._all_changed = moment
 
-    def distrust(self, *, another_store: bool = False) -> None:
+    def distrust(self) -> None:
         """
-        All is asked for again, without a condition. In *another_store*, versions begin anew.
+        All is asked for again, without a condition.
         """
         self._all_changed = self._unproven = self.now()
-        if another_store:
-            self._served.clear()
-            for entry in self._entries.values():
-                entry.version = 0
 
-    async def drop_tenants(self, tenants: Collection[TenantId]) -> None:
+    def forget_versions(self) -> None:
         """
-        Keep nothing of *tenants*, which the hub no longer serves: not even while it is away.
+        Versions begin anew: nobody knows whether the store is still the same.
         """
+        self._versions_began = self.now()
+        self._served.clear()
+        for entry in self._entries.values():
+            entry.version = 0
+
+    def end_tenants(self, tenants: Collection[TenantId]) -> None:
+        """
+        Keep nothing of *tenants* in memory: the hub no longer serves them, or they are others now.
+        """
+        moment = self.now()
+        for tenant in tenants:
+            self._ended[tenant] = moment
+            self._ended.move_to_end(tenant)
+        while len(self._ended) > _MOST_REMEMBERED:
+            self._ended.popitem(last=False)
+            self._all_ended = moment
         for path in [path for path, entry in self._entries.items() if entry.tenant in tenants]:
             self._drop(path)
+        for path in [path for path, floor in self._served.items() if floor.tenant in tenants]:
+            del self._served[path]
+
+    async def remove_tenants(self, tenants: Collection[TenantId]) -> None:
+        """
+        Keep nothing of *tenants* on disk, nor what may name them.
+        """
         if self._disk is not None:
-            await self._disk.remove_of({tenant.value for tenant in tenants})
+            async with self._disk_order:
+                await self._disk.remove_of({"", *(tenant.value for tenant in tenants)})
+
+    async def end_all(self) -> None:
+        """
+        Keep nothing at all: the key is no longer one of the hub.
+        """
+        self._all_ended = self._all_changed = self._unproven = self.now()
+        self.forget_versions()
+        for path in list(self._entries):
+            self._drop(path)
+        await self.remove_files()
+
+    async def remove_files(self) -> None:
+        """
+        Keep nothing on disk.
+        """
+        if self._disk is not None:
+            async with self._disk_order:
+                await self._disk.clear()
+
+    async def kept_cursor(self) -> str | None:
+        """
+        Where the feed was when it was last followed, if that is on disk.
+        """
+        return None if self._disk is None else await self._disk.cursor()
+
+    async def keep_cursor(self, cursor: str) -> None:
+        """
+        Remember where the feed is, for the next start.
+        """
+        if self._disk is not None:
+            async with self._disk_order:
+                await self._disk.keep_cursor(cursor)
 
     def peek(self, resource: Resource[T]) -> T | None:
         """
@@ -197,34 +273,50 @@ class Cache:
         known = self.peek(resource)
         if known is not None:
             return known
-        path, changed = resource.path, self._last_change(resource)
+        path, changed, ended = resource.path, self._last_change(resource), self._end_of(resource)
         entry = self._entries.get(path)
         if entry is None and self._disk is not None:
             entry = await self._from_disk(self._disk, resource)
         flight = self._flights.get(path)
         if flight is None or flight.asked <= changed:
-            if entry is not None and self._transport.is_resting:
+            if entry is not None and self._is_resting(entry, changed):
                 return cast("T", self._last_good(path, entry))
             flight = self._take_off(resource)
-        if entry is not None:
-            left = flight.since + self._patience - time.monotonic()
-            await asyncio.wait((flight.task,), timeout=max(left, 0.0))
-            entry = self._entries.get(path, entry)
-            if not flight.task.done():
-                self._transport.missed(OutageError())
-                return cast("T", self._last_good(path, entry))
+        if entry is None:
+            try:
+                return cast("T", await asyncio.shield(flight.task))
+            except OutageError as outage:
+                raise outage.told from outage
         try:
-            return cast("T", await asyncio.shield(flight.task))
-        except OutageError as outage:
-            if entry is not None:
-                return cast("T", self._last_good(path, entry))
-            raise outage.told from outage
+            return cast("T", await self._landed(flight))
+        except OutageError:
+            if self._end_of(resource) != ended:
+                # What was found at first is of nobody any more.
+                return await self.get(resource)
+            return cast("T", self._last_good(path, self._entries.get(path, entry)))
+
+    async def _landed(self, flight: _Flight) -> Any:  # noqa: ANN401 - of any resource
+        left = flight.since + self._patience - time.monotonic()
+        await asyncio.wait((flight.task,), timeout=max(left, 0.0))
+        if flight.task.done():
+            return await asyncio.shield(flight.task)
+        late = OutageError()
+        if not self._transport.has_answered_since(flight.since):
+            self._transport.missed(late)
+        raise late
+
+    def _is_resting(self, entry: _Entry, changed: int) -> bool:
+        unusable = entry.failed > changed and time.monotonic() < entry.next_try
+        return unusable or self._transport.is_resting
 
     def _last_change(self, resource: Resource[Any]) -> int:
         return max(self._all_changed, self._changed.get(resource.subject, 0))
 
+    def _end_of(self, resource: Resource[Any]) -> int:
+        return max(self._all_ended, self._ended.get(resource.tenant, 0))
+
     def _last_good(self, path: str, entry: _Entry) -> Any:  # noqa: ANN401 - of any resource
-        self._remember(path, entry.version)
+        self._remember(path, entry)
         return entry.value
 
     def _take_off(self, resource: Resource[Any]) -> _Flight:
@@ -245,13 +337,47 @@ class Cache:
         return flight
 
     async def _fetched(self, resource: Resource[T], asked: int) -> T:
+        entry = self._entries.get(resource.path)
+        try:
+            found, answer = await self._asked_for(resource, asked, entry)
+        except InvalidApiKeyError:
+            await self.end_all()
+            raise
+        except CodedError:
+            await self._forget(resource.path, asked)
+            raise
+        except OutageError as outage:
+            if entry is not None and not outage.of_hub:
+                entry.failed, entry.next_try = asked, time.monotonic() + entry.pause
+                entry.pause = min(2 * entry.pause, _LONGEST_PAUSE)
+            raise
+        if found is not None:
+            value, version = found
+            if asked <= self._versions_began:
+                version = 0
+            size, told = len(answer.body or b""), resource.is_told(value)
+            tenant = resource.tenant
+            entry = _Entry(value, version, answer.tag, size, tenant, told, asked, 0.0)
+        if entry is None:
+            # Nothing is unchanged: there was no tag to ask with.
+            raise OutageError
+        # Otherwise whoever asked is answered, and nothing of it is kept.
+        if asked > self._end_of(resource):
+            entry.asked, entry.checked = max(entry.asked, asked), time.monotonic()
+            entry.pause = _FIRST_PAUSE
+            self._put(resource.path, entry)
+            await self._write(resource, answer, asked)
+        return cast("T", entry.value)
+
+    async def _asked_for(
+        self, resource: Resource[T], asked: int, entry: _Entry | None
+    ) -> tuple[tuple[T, int] | None, Answer]:
         path = resource.path
-        entry = self._entries.get(path)
-        tag = entry.tag if entry is not None and entry.asked > self._unproven else None
 
         def understood(body: bytes) -> tuple[T, int]:
             value, version = resource.understand(body)
-            if 0 < version < self._served.get(path, 0):
+            floor = self._served.get(path)
+            if floor is not None and 0 < version < floor.version:
                 newer = self._entries.get(path)
                 if newer is None or newer.asked < asked:
                     raise ValueError("older than what was served")
@@ -259,36 +385,27 @@ class Cache:
                 return cast("T", newer.value), newer.version
             return value, version
 
-        try:
-            found, answer = await self._transport.read(
-                path, understood, tag=tag, tenant=resource.tenant
-            )
-        except CodedError:
-            await self._forget(path, asked)
-            raise
-        if found is not None:
-            value, version = found
-            size, told = len(answer.body or b""), resource.is_told(value)
-            tenant = resource.tenant
-            entry = _Entry(value, version, answer.tag, size, tenant, told, asked, 0.0)
-        if entry is None:
-            # Nothing is unchanged: there was no tag to ask with.
-            raise OutageError
-        entry.asked, entry.checked = max(entry.asked, asked), time.monotonic()
-        self._put(path, entry)
-        fresh = asked > self._last_change(resource)
-        if self._disk is not None and answer.body is not None and fresh:
-            of = "" if resource.tenant is None else resource.tenant.value
-            kept = Kept(path, of, time.time(), answer.body)
-            await self._disk.write(kept, secret=resource.secret)
-        return cast("T", entry.value)
+        tag = entry.tag if entry is not None and entry.asked > self._unproven else None
+        return await self._transport.read(
+            path, understood, tag=tag, tenant=resource.tenant, insist=entry is None
+        )
+
+    async def _write(self, resource: Resource[Any], answer: Answer, asked: int) -> None:
+        if self._disk is None or answer.body is None:
+            return
+        of = "" if resource.tenant is None else resource.tenant.value
+        kept = Kept(resource.path, of, time.time(), answer.body)
+        async with self._disk_order:
+            # Only what is fresh: a start while the hub is away serves it.
+            if asked > max(self._last_change(resource), self._end_of(resource)):
+                await self._disk.write(kept, secret=resource.secret)
 
     def _put(self, path: str, entry: _Entry) -> None:
         present = self._entries.get(path)
         if present is not None and present.asked > entry.asked:
             # It was asked for later, and has come sooner.
             return
-        self._remember(path, entry.version)
+        self._remember(path, entry)
         self._keep(path, entry)
 
     def _keep(self, path: str, entry: _Entry) -> None:
@@ -304,9 +421,11 @@ class Cache:
         entry = self._entries.pop(path, None)
         self._size -= 0 if entry is None else entry.size
 
-    def _remember(self, path: str, version: int) -> None:
-        if version:
-            self._served[path] = max(version, self._served.pop(path, 0))
+    def _remember(self, path: str, entry: _Entry) -> None:
+        if entry.version:
+            floor = self._served.pop(path, None)
+            version = entry.version if floor is None else max(entry.version, floor.version)
+            self._served[path] = _Floor(version, entry.tenant)
             if len(self._served) > _MOST_REMEMBERED:
                 self._served.popitem(last=False)
 
@@ -316,18 +435,22 @@ class Cache:
             self._drop(path)
             self._served.pop(path, None)
             if self._disk is not None:
-                await self._disk.remove(path)
+                async with self._disk_order:
+                    await self._disk.remove(path)
 
     async def _from_disk(self, disk: Disk, resource: Resource[Any]) -> _Entry | None:
+        began, ended = self._versions_began, self._end_of(resource)
         kept = await disk.read(resource.path, secret=resource.secret)
-        if kept is None or resource.path in self._entries:
+        changed = self._versions_began != began or self._end_of(resource) != ended
+        if kept is None or changed or resource.path in self._entries:
             return self._entries.get(resource.path)
         try:
             value, version = resource.understand(kept.body)
         except NO_ANSWER:
             # Of another version of this program, for instance.
             return None
-        if version < self._served.get(resource.path, 0):
+        floor = self._served.get(resource.path)
+        if floor is not None and version < floor.version:
             return None
         self._kept_at = max(kept.at, self._kept_at or 0.0)
         size, tenant = len(kept.body), resource.tenant

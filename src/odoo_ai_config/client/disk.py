@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from hashlib import sha256
@@ -24,8 +25,16 @@ _log = logging.getLogger(__name__)
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _UNFINISHED: Final = ".part"
+# Where the feed was; no request has this path.
+_CURSOR: Final = "cursor"
+# The two lines before a body.
+_LONGEST_LINE: Final = 65_536
 # How many writes go beyond the limits before the oldest files are removed.
 _PRUNED_AFTER: Final = 64
+
+
+# What a file that somebody else wrote may raise.
+_DAMAGED: Final = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 @frozen
@@ -67,7 +76,9 @@ class Disk:
         most_entries: int,
         most_bytes: int,
     ) -> None:
-        if secrets_key is not None and len(secrets_key) != _KEY_BYTES:
+        # A text of this length is easily taken for a key.
+        key: object = secrets_key
+        if key is not None and not (isinstance(key, bytes) and len(key) == _KEY_BYTES):
             raise ValueError("secrets_key must have 32 bytes")
         self._folder = folder / sha256(reader.encode()).hexdigest()[:32]
         self._secrets_key = secrets_key
@@ -96,6 +107,25 @@ class Disk:
         """
         await asyncio.to_thread(self._remove, path)
 
+    async def clear(self) -> None:
+        """
+        Keep nothing.
+        """
+        await asyncio.to_thread(self._clear)
+
+    async def cursor(self) -> str | None:
+        """
+        What `keep_cursor` was given last.
+        """
+        kept = await self.read(_CURSOR, secret=False)
+        return None if kept is None else kept.body.decode("utf-8", "replace")
+
+    async def keep_cursor(self, cursor: str) -> None:
+        """
+        Keep where the feed is; it goes with `clear` only.
+        """
+        await self.write(Kept(_CURSOR, "", time.time(), cursor.encode()), secret=False)
+
     async def remove_of(self, tenants: Collection[str]) -> None:
         """
         Keep nothing of *tenants*.
@@ -104,14 +134,19 @@ class Disk:
 
     def _read(self, path: str, *, secret: bool) -> Kept | None:
         try:
-            head, _, body = self._file(path).read_bytes().partition(b"\n")
+            digest, _, rest = self._file(path).read_bytes().partition(b"\n")
+            if digest != _digest(rest):
+                return None
+            head, _, body = rest.partition(b"\n")
             said = json.loads(head)
-            if said["path"] != path or said["digest"] != sha256(body).hexdigest():
+            at = float(said["at"])
+            # Not a number is not later, either.
+            if said["path"] != path or not at >= 0:
                 return None
             if secret:
                 body = self._opened(path, bytes.fromhex(said["nonce"]), body)
-            return Kept(path, str(said["tenant"]), float(said["at"]), body)
-        except (OSError, ValueError, KeyError, TypeError):
+            return Kept(path, str(said["tenant"]), min(at, time.time()), body)
+        except _DAMAGED:
             return None
 
     def _write(self, kept: Kept, *, secret: bool) -> None:
@@ -121,14 +156,14 @@ class Disk:
             nonce = os.urandom(_NONCE_BYTES)
             body = self._cipher().encrypt(nonce, body, kept.path.encode())
             head["nonce"] = nonce.hex()
-        head["digest"] = sha256(body).hexdigest()
+        rest = json.dumps(head).encode() + b"\n" + body
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # It is private from the beginning.
             number, name = mkstemp(suffix=_UNFINISHED, dir=self._folder)
             try:
                 with os.fdopen(number, "wb") as file:
-                    file.write(json.dumps(head).encode() + b"\n" + body)
+                    file.write(_digest(rest) + b"\n" + rest)
                 Path(name).replace(self._file(kept.path))
             except OSError:
                 Path(name).unlink(missing_ok=True)
@@ -145,20 +180,29 @@ class Disk:
 
     def _remove_of(self, tenants: Collection[str]) -> None:
         for file in self._folder.glob("*"):
+            if file == self._file(_CURSOR):
+                continue
             try:
                 with file.open("rb") as opened:
-                    gone = json.loads(opened.readline())["tenant"] in tenants
-            except (OSError, ValueError, KeyError, TypeError):
+                    opened.readline(_LONGEST_LINE)
+                    gone = json.loads(opened.readline(_LONGEST_LINE))["tenant"] in tenants
+            except _DAMAGED:
                 gone = True
             if gone:
                 with suppress(OSError):
                     file.unlink()
 
+    def _clear(self) -> None:
+        for file in self._folder.glob("*"):
+            with suppress(OSError):
+                file.unlink()
+
     def _file(self, path: str) -> Path:
         return self._folder / sha256(path.encode()).hexdigest()
 
     def _prune(self) -> None:
-        found = [(file.stat(), file) for file in self._folder.iterdir()]
+        cursor = self._file(_CURSOR)
+        found = [(file.stat(), file) for file in self._folder.iterdir() if file != cursor]
         found.sort(key=lambda one: one[0].st_mtime, reverse=True)
         size = 0
         for number, (state, file) in enumerate(found):
@@ -178,3 +222,7 @@ class Disk:
             return self._cipher().decrypt(nonce, body, path.encode())
         except InvalidTag:
             raise ValueError("sealed with another key") from None
+
+
+def _digest(rest: bytes) -> bytes:
+    return sha256(rest).hexdigest().encode()

@@ -15,16 +15,16 @@ from random import uniform
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
-from odoo_ai_config.application.errors import ApplicationError
 from odoo_ai_config.client.answers import changes_in
 from odoo_ai_config.client.cache import Cache
 from odoo_ai_config.client.transport import NO_ANSWER, OutageError, Transport, json_object
 from odoo_ai_config.domain.changes import AuditAction
-from odoo_ai_config.domain.errors import CodedError, DomainError, InvalidValueError
+from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError, InvalidValueError
 from odoo_ai_config.domain.feed import Change, FeedCompactedError, FeedKind
 from odoo_ai_config.domain.identifiers import TenantId
 
 Callback: TypeAlias = Callable[[Change], Awaitable[None] | None]
+Restored: TypeAlias = Callable[[], Awaitable[None] | None]
 
 _log = logging.getLogger(__name__)
 _PATH: Final = "/v1/changes"
@@ -35,17 +35,8 @@ _PAUSE: Final = 1.0
 # An older hub has no feed, and not every key may read it.
 _WITHOUT_FEED: Final = 300.0
 _KINDS_OF_TENANT: Final = (FeedKind.CONFIG, FeedKind.CREDENTIALS, FeedKind.COLLECTION)
-
-
-# What follows is not for programs that start later, or while the hub is away.
-_NOT_SERVED: Final = frozenset(
-    {
-        AuditAction.TENANT_SUSPENDED,
-        AuditAction.ERASURE_BEGUN,
-        AuditAction.TENANT_ERASED,
-        AuditAction.TENANT_RENAMED,
-    }
-)
+# What a hub says of a cursor that it never wrote, or wrote in another form.
+_MALFORMED: Final = "invalid_fields"
 
 
 class FeedReader:
@@ -57,6 +48,7 @@ class FeedReader:
         self._transport = transport
         self._cache = cache
         self._callbacks: list[tuple[frozenset[FeedKind], Callback]] = []
+        self._restored: list[Restored] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # Where the follower is; None before the hub has told it.
         self.cursor: str | None = None
@@ -75,9 +67,12 @@ class FeedReader:
         Where the feed is now.
         """
         try:
-            found, _ = await self._transport.read(_PATH, _understood)
+            return await self._newest()
         except OutageError as outage:
             raise outage.told from outage
+
+    async def _newest(self) -> str:
+        found, _ = await self._transport.read(_PATH, _understood)
         # Without a condition there is a body.
         return "" if found is None else found[1]
 
@@ -110,6 +105,13 @@ class FeedReader:
         self._callbacks.append((frozenset(kinds), callback))
         self._start("callbacks", self._call_back)
 
+    def call_restored(self, callback: Restored) -> None:
+        """
+        Call *callback* when the hub's store is another one.
+        """
+        self._restored.append(callback)
+        self._start("callbacks", self._call_back)
+
     def _start_following(self) -> None:
         self._start("follower", self._follow)
 
@@ -125,27 +127,51 @@ class FeedReader:
             self._cache.following = False
 
     async def _follow_on(self) -> None:
+        if self.cursor is None:
+            self.cursor = await self._cache.kept_cursor()
         while True:
+            cursor = self.cursor
             try:
                 # Whoever comes back hears at once what it has missed.
                 wait = _WAIT if self._cache.following else 0
-                _, self.cursor = await self._poll(self.cursor, wait=wait)
+                _, self.cursor = await self._poll(cursor, wait=wait)
             except FeedCompactedError as compacted:
+                # What the hub said about tenants meanwhile is not told any more.
+                await self._cache.remove_files()
                 self.cursor = compacted.cursor
-                self._cache.distrust(another_store=True)
+                await _rest(_PAUSE)
             except OutageError as outage:
                 self._cache.following = False
                 await _rest(_PAUSE, outage)
                 continue
             except CodedError as refusal:
-                self._cache.following = False
-                _log.info("the hub has no feed for this key: %s", refusal.code)
-                await _rest(_WITHOUT_FEED)
+                await self._refused(refusal)
                 continue
+            if cursor is None:
+                # What was kept may be of another store: no cursor tells.
+                self._cache.forget_versions()
+            if self.cursor != cursor:
+                await self._cache.keep_cursor(self.cursor)
             if not self._cache.following:
                 # Something may have changed meanwhile that the feed does not know.
                 self._cache.distrust()
                 self._cache.following = True
+
+    async def _refused(self, refusal: CodedError) -> None:
+        self._cache.following = False
+        followed, self.cursor = self.cursor is not None, None
+        if followed and refusal.code == _MALFORMED:
+            # The next answer tells another cursor, and nothing of what was before it.
+            await self._cache.remove_files()
+            await _rest(_PAUSE)
+            return
+        if followed or isinstance(refusal, InvalidApiKeyError):
+            # The key may no longer read what it has read.
+            await self._cache.end_all()
+        _log.info("the hub has no feed for this key: %s", refusal.code)
+        await _rest(_WITHOUT_FEED)
+        # Nobody tells when versions begin anew.
+        self._cache.forget_versions()
 
     async def _poll(
         self, cursor: str | None, *, wait: int, **query: str
@@ -170,10 +196,17 @@ class FeedReader:
             outage = OutageError()
             self._transport.missed(outage)
             raise outage from None
+        except FeedCompactedError:
+            self._cache.distrust()
+            self._cache.forget_versions()
+            raise
+        ended: set[TenantId] = set()
         for change in found:
             self._note(change)
-            if change is not None and change.action in _NOT_SERVED:
-                await self._cache.drop_tenants(change.tenants)
+            if change is not None and change.kind is FeedKind.TENANT:
+                ended.update(change.tenants)
+        if ended:
+            await self._cache.remove_tenants(ended)
         if wait and following == cursor and clock() - began < _PAUSE:
             # Something on the way answers at once, for instance a cache.
             await _rest(_PAUSE)
@@ -185,27 +218,41 @@ class FeedReader:
         elif change.kind is FeedKind.TENANT:
             kinds = [(kind.value, one) for one in change.tenants for kind in _KINDS_OF_TENANT]
             self._cache.note_change([FeedKind.MAPPING.value, *kinds])
+            self._cache.end_tenants(change.tenants)
+            if change.action is AuditAction.AREA_MOVED:
+                # It does not tell whose the area is now.
+                self._cache.distrust()
+                self._cache.forget_versions()
         elif change.kind is FeedKind.MAPPING:
             self._cache.note_change([FeedKind.MAPPING.value])
         else:
             self._cache.note_change((change.kind.value, one) for one in change.tenants)
 
     async def _call_back(self) -> None:
-        since = None
+        since: str | None = None
         while True:
             try:
-                async for change in self.changes(since, tenant=None, kinds=()):
-                    since = change.cursor
-                    for kinds, callback in self._callbacks:
-                        if change.kind in kinds:
-                            await _called(callback, change)
+                if since is None:
+                    since = await self._newest()
+                found, since = await self._poll(since, wait=_WAIT)
             except FeedCompactedError as compacted:
                 since = compacted.cursor
-            except ApplicationError:
+                for restored in self._restored:
+                    await _called(restored)
                 await _rest(_PAUSE)
-            except DomainError as refusal:
+            except OutageError as outage:
+                await _rest(_PAUSE, outage)
+            except CodedError as refusal:
                 _log.warning("no callback is called: %s", refusal.code)
                 await _rest(_WITHOUT_FEED)
+            else:
+                for change in found:
+                    await self._tell(change)
+
+    async def _tell(self, change: Change | None) -> None:
+        for kinds, callback in self._callbacks:
+            if change is not None and change.kind in kinds:
+                await _called(callback, change)
 
 
 def feed_kind(name: str) -> FeedKind:
@@ -230,9 +277,9 @@ async def _rest(seconds: float, outage: OutageError | None = None) -> None:
     await asyncio.sleep(max(uniform(seconds / 2, seconds), asked))  # noqa: S311 - not together
 
 
-async def _called(callback: Callback, change: Change) -> None:
+async def _called(callback: Callable[..., Awaitable[None] | None], *args: Change) -> None:
     async def call() -> None:
-        result = callback(change)
+        result = callback(*args)
         if isawaitable(result):
             await result
 

@@ -31,7 +31,7 @@ from odoo_ai_config.client.answers import (
 )
 from odoo_ai_config.client.cache import Cache, Resource
 from odoo_ai_config.client.disk import Disk
-from odoo_ai_config.client.feed_reader import Callback, FeedReader, feed_kind
+from odoo_ai_config.client.feed_reader import Callback, FeedReader, Restored, feed_kind
 from odoo_ai_config.client.route_table import RouteTable, message_of, read_table
 from odoo_ai_config.client.transport import Transport, understood
 from odoo_ai_config.domain.channels.mapping import DEFAULT_SEQUENCE
@@ -63,6 +63,7 @@ from odoo_ai_config.domain.outcomes import Outcome, WriteKind
 
 T = TypeVar("T")
 CallbackT = TypeVar("CallbackT", bound=Callback)
+RestoredT = TypeVar("RestoredT", bound=Restored)
 
 # What changes name.
 _CONFIG: Final = "config"
@@ -214,6 +215,15 @@ class RemoteHub:
             return callback
 
         return register
+
+    def on_restore(self, callback: RestoredT) -> RestoredT:
+        """
+        Decorate a function that is called when the hub was restored: all may have changed.
+
+        No change is told of it. It may be async; what it raises is logged, and harms nothing.
+        """
+        self.feed.call_restored(callback)
+        return callback
 
     def collection(self, tenant: str, name: str) -> RemoteCollection:
         """

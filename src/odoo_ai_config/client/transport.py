@@ -54,6 +54,7 @@ class OutageError(Exception):
         retry_after: The seconds that it asks to wait, if it does.
         refusal: What it says about it, if it does.
         reached: The hub may have got the request.
+        of_hub: The hub as a whole is away; otherwise only one of its answers is of no use.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class OutageError(Exception):
         refusal: CodedError | None = None,
         *,
         reached: bool = True,
+        of_hub: bool = True,
     ) -> None:
         super().__init__()
         self.retry_after = retry_after
         self.refusal = refusal
         self.reached = reached
+        self.of_hub = of_hub
 
     @property
     def told(self) -> CodedError:
@@ -85,6 +88,8 @@ class Answer:
     body: bytes | None
     tag: str | None
     replayed: bool = False
+    # A page of a proxy is not.
+    is_json: bool = False
 
 
 def json_object(body: bytes) -> JsonObject:
@@ -142,6 +147,7 @@ class Transport:
         # When the hub answered last, in seconds since 1970; None if it has not yet.
         self.last_contact: float | None = None
         self.away = False
+        self._answered = 0.0
         self._next_try = 0.0
         self._pause = _FIRST_PAUSE
 
@@ -161,8 +167,15 @@ class Transport:
         self._next_try = time.monotonic() + wait
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
+    def has_answered_since(self, moment: float) -> bool:
+        """
+        Whether anything was answered after *moment* of the monotonic clock.
+        """
+        return self._answered >= moment
+
     def _reached(self) -> None:
         self.last_contact, self.away, self._pause = time.time(), False, _FIRST_PAUSE
+        self._answered = time.monotonic()
 
     async def close(self) -> None:
         """
@@ -178,9 +191,12 @@ class Transport:
         *,
         tag: str | None = None,
         tenant: TenantId | None = None,
+        insist: bool = True,
     ) -> tuple[T | None, Answer]:
         """
         Get *path* and *understand* the body; None if what has the *tag* is unchanged.
+
+        Whoever does not *insist* asks only once if the hub's answer is of no use.
 
         Raises:
             CodedError: The hub refuses it.
@@ -197,9 +213,9 @@ class Transport:
                 return await run_off_loop(lambda: understand(body), cost=len(body)), answer
             except NO_ANSWER:
                 # Not chained: it may quote the body.
-                raise OutageError from None
+                raise OutageError(of_hub=not answer.is_json) from None
 
-        return await self._attempts(attempt, repeatable=True)
+        return await self._attempts(attempt, repeatable=True, insist=insist)
 
     async def send(
         self,
@@ -227,11 +243,13 @@ class Transport:
                 raise OutageError from None
 
         try:
-            return await self._attempts(attempt, repeatable=repeatable)
+            return await self._attempts(attempt, repeatable=repeatable, insist=True)
         except OutageError as outage:
             raise outage.told from outage
 
-    async def _attempts(self, attempt: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
+    async def _attempts(
+        self, attempt: Callable[[], Awaitable[T]], *, repeatable: bool, insist: bool
+    ) -> T:
         outage = OutageError(reached=False)
         try:
             async with asyncio.timeout(self.deadline) as limit:
@@ -242,11 +260,13 @@ class Transport:
                         outage = error
                     wait = max(pause, outage.retry_after or 0.0)
                     late = asyncio.get_running_loop().time() + wait >= (limit.when() or 0.0)
-                    if late or (outage.reached and not repeatable):
+                    useless = not (insist or outage.of_hub)
+                    if late or useless or (outage.reached and not repeatable):
                         break
                     await asyncio.sleep(wait)
         except TimeoutError:
-            self.missed(outage)
+            if outage.of_hub:
+                self.missed(outage)
         raise outage
 
     async def once(self, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -260,7 +280,8 @@ class Transport:
         try:
             found = await attempt()
         except OutageError as outage:
-            self.missed(outage)
+            if outage.of_hub:
+                self.missed(outage)
             raise
         except CodedError:
             self._reached()
@@ -329,7 +350,8 @@ def _answer(
     if status == _UNCHANGED and "If-None-Match" in asked:
         return Answer(None, headers.get("ETag"))
     if response.ok and status < _REDIRECTED:
-        return Answer(body, headers.get("ETag"), headers.get("Idempotent-Replayed") == "true")
+        replayed = headers.get("Idempotent-Replayed") == "true"
+        return Answer(body, headers.get("ETag"), replayed, response.content_type.endswith("json"))
     refusal: CodedError | None = None
     try:
         problem = json_object(body)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -61,8 +63,10 @@ async def test_secret_is_kept_only_if_it_is_sealed(tmp_path: Path) -> None:
         lambda whole: whole.replace(b"tenant", b"tnenat"),
         lambda whole: whole.replace(b"body", b"BODY"),
         lambda whole: b"\xff" + whole,
+        lambda whole: b"[" * 100_000 + b"\n" + whole,
+        lambda whole: whole.replace(b'"at": 1.0', b'"at": 1e9'),
     ],
-    ids=["empty", "cut", "longer", "list", "member", "body", "noise"],
+    ids=["empty", "cut", "longer", "list", "member", "body", "noise", "deep", "head"],
 )
 @pytest.mark.parametrize("secret", [False, True])
 async def test_damaged_file_counts_as_absent(
@@ -106,8 +110,37 @@ async def test_folder_that_cannot_be_written_does_no_harm(
 
 
 def test_key_has_the_right_length(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        disk(tmp_path, key=b"short")
+    for key in (b"short", "k" * 32):
+        with pytest.raises(ValueError, match="32 bytes"):
+            disk(tmp_path, key=key)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("head", ["[" * 100_000, '{"path": "/a", "tenant": "", "at": %s}'])
+@pytest.mark.parametrize("at", ["Infinity", "NaN", "1e12", "-1", "1" + "0" * 400])
+async def test_file_that_somebody_else_wrote_does_no_harm(
+    tmp_path: Path, head: str, at: str
+) -> None:
+    kept = disk(tmp_path)
+    await kept.write(Kept("/a", "acme", 1.0, b"{}"), secret=False)
+    [file] = files(tmp_path)
+    rest = (head.replace("%s", at) + "\n{}").encode()
+    file.write_bytes(sha256(rest).hexdigest().encode() + b"\n" + rest)
+    found = await kept.read("/a", secret=False)
+    assert found is None or found.at <= time.time()
+    await kept.remove_of({""})
+    assert files(tmp_path) == []
+
+
+async def test_cursor_is_kept_until_all_goes(tmp_path: Path) -> None:
+    kept = disk(tmp_path, most=1)
+    assert await kept.cursor() is None
+    await kept.keep_cursor("of any form: ç")
+    await kept.write(Kept("/a", "acme", 1.0, b"{}"), secret=False)
+    await kept.remove_of({"acme", ""})
+    assert await disk(tmp_path).cursor() == "of any form: ç"
+    await kept.clear()
+    assert files(tmp_path) == []
+    assert await kept.cursor() is None
 
 
 async def test_what_is_of_a_tenant_is_removed_together(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from aiohttp import web
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.client import open_hub
 from odoo_ai_config.client.refusals import HubRefusedError
-from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.errors import InvalidApiKeyError, InvalidValueError
 from odoo_ai_config.domain.feed import Change, FeedKind
+from odoo_ai_config.domain.tenants import TenantErasedError
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
 from odoo_ai_config.entrypoints.library import Hub
 from tests.stand_ins.bad_network import bad_network
@@ -125,6 +127,176 @@ async def test_nothing_is_kept_of_a_tenant_that_is_not_served(
         await until(lambda: hub.feed.cursor == cursor(2))
     server.otherwise = lambda: web.Response(status=502)
     async with server.opened(**options) as hub:
+        with pytest.raises(StoreUnavailableError):
+            await hub.config("acme")
+
+
+def files(folder: Path) -> list[Path]:
+    cursors = {sha256(b"cursor").hexdigest()}
+    return [file for file in folder.rglob("*") if file.is_file() and file.name not in cursors]
+
+
+@pytest.mark.parametrize(
+    "action", ["tenant_erased", "tenant_renamed", "tenant_reopened", "area_moved"]
+)
+async def test_id_of_a_tenant_that_is_another_one_begins_anew(
+    server: ScriptedHub, tmp_path: Path, action: str
+) -> None:
+    server.feed = feed = Feed()
+    server.otherwise = lambda: document(3)
+    async with server.opened(cache_dir=tmp_path) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        assert await hub.config("acme") == {"version": 3}
+        server.otherwise = document
+        feed.pages.put_nowait(page(2, change(2, kind="tenant", action=action)))
+        await until(lambda: hub.feed.cursor == cursor(2))
+        assert files(tmp_path) == []
+        assert await hub.config("acme") == {"version": 1}
+        assert hub.stale_since is None
+        assert len(files(tmp_path)) == 1
+
+
+async def test_answer_of_before_an_erasure_is_not_kept(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    asked, told = asyncio.Event(), asyncio.Event()
+
+    async def late(_: web.Request) -> web.StreamResponse:
+        asked.set()
+        await told.wait()
+        return document(9)
+
+    server.feed = feed = Feed()
+    async with server.opened(cache_dir=tmp_path, patience=5.0) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        server.replies = [late]
+        reading = asyncio.create_task(hub.config("acme"))
+        await asked.wait()
+        feed.pages.put_nowait(page(2, change(2, kind="tenant", action="tenant_erased")))
+        await until(lambda: hub.feed.cursor == cursor(2))
+        told.set()
+        assert await reading == {"version": 9}
+        assert files(tmp_path) == []
+        assert await hub.config("acme") == {"version": 1}
+
+
+async def test_last_good_state_of_an_erased_tenant_is_not_served_to_who_waits(
+    server: ScriptedHub,
+) -> None:
+    asked, told = asyncio.Event(), asyncio.Event()
+
+    async def away(_: web.Request) -> web.StreamResponse:
+        asked.set()
+        await told.wait()
+        server.replies = [problem(410, "tenant_erased")]
+        return web.Response(status=502)
+
+    server.feed = feed = Feed()
+    async with server.opened(patience=5.0, deadline=0.3) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        server.replies = [away]
+        reading = asyncio.create_task(hub.config("acme"))
+        await asked.wait()
+        feed.pages.put_nowait(page(2, change(2, kind="tenant", action="tenant_erased")))
+        await until(lambda: hub.feed.cursor == cursor(2))
+        told.set()
+        with pytest.raises(TenantErasedError):
+            await reading
+
+
+async def test_start_during_an_outage_hears_of_a_restore(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = feed = Feed()
+    server.otherwise = lambda: document(5)
+    options = {"cache_dir": tmp_path, "deadline": 0.3}
+    async with server.opened(**options) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        await hub.config("acme")
+        feed.pages.put_nowait(page(4, change(4, tenants=["other"])))
+        await until(lambda: hub.feed.cursor == cursor(4))
+
+    async def down(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=502)
+
+    async def restored(request: web.Request) -> web.StreamResponse:
+        if request.query.get("since") == cursor(4):
+            gone = {"status": 410, "code": "compacted", "cursor": cursor(2)}
+            return web.json_response(gone, status=410)
+        return await feed(request)
+
+    server.feed, server.otherwise = down, lambda: web.Response(status=502)
+    async with server.opened(**options) as hub:
+        assert await hub.config("acme") == {"version": 5}
+        server.feed, server.otherwise = restored, document
+        await until(lambda: hub.feed.cursor == cursor(2))
+        assert files(tmp_path) == []
+        while await hub.config("acme") == {"version": 5}:
+            await asyncio.sleep(0.05)
+        assert await hub.config("acme") == {"version": 1}
+        await until(lambda: hub.cache.following)
+        assert hub.stale_since is None
+
+
+async def test_start_without_a_cursor_takes_the_versions_of_the_hub(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.otherwise = lambda: document(5)
+    async with server.opened(cache_dir=tmp_path) as hub:
+        await hub.config("acme")
+
+    async def down(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=502)
+
+    server.feed, server.otherwise = down, lambda: web.Response(status=502)
+    async with server.opened(cache_dir=tmp_path, deadline=0.3) as hub:
+        assert await hub.config("acme") == {"version": 5}
+        server.feed, server.otherwise = Feed(), document
+        await until(lambda: hub.cache.following)
+        while await hub.config("acme") == {"version": 5}:
+            await asyncio.sleep(0.05)
+        assert await hub.config("acme") == {"version": 1}
+
+
+async def test_cursor_that_the_hub_does_not_know_is_given_up(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = feed = Feed()
+    async with server.opened(cache_dir=tmp_path) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+
+        async def newer(request: web.Request) -> web.StreamResponse:
+            if request.query.get("since") == cursor(2):
+                return problem(422, "invalid_fields")
+            return await feed(request)
+
+        server.feed = newer
+        feed.pages.put_nowait(page(2))
+        await until(lambda: not hub.cache.following)
+        await until(lambda: hub.cache.following)
+        assert hub.feed.cursor == cursor(1)
+
+
+async def test_nothing_is_served_to_a_key_that_the_feed_refuses(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = feed = Feed()
+    async with server.opened(cache_dir=tmp_path, deadline=0.3) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        await hub.config("acme")
+        server.otherwise = lambda: problem(401, "invalid_api_key")
+        feed.pages.put_nowait(problem(401, "invalid_api_key"))
+        await until(lambda: not hub.cache.following)
+        with pytest.raises(InvalidApiKeyError):
+            await hub.config("acme")
+        await until(lambda: not [file for file in tmp_path.rglob("*") if file.is_file()])
+        server.otherwise = lambda: web.Response(status=502)
         with pytest.raises(StoreUnavailableError):
             await hub.config("acme")
 
@@ -282,6 +454,52 @@ async def test_callbacks_go_on_behind_a_restore(server: ScriptedHub) -> None:
         feed.pages.put_nowait(page(7, change(6), change(7, kind="mapping")))
         await until(lambda: heard == [cursor(6)])
         assert server.followed[2].query["since"] == cursor(5)
+
+
+async def test_who_reads_behind_a_restore_gets_what_was_restored(server: ScriptedHub) -> None:
+    found: list[object] = []
+    server.feed = feed = Feed()
+    server.otherwise = lambda: document(9)
+    async with server.opened() as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        await hub.config("acme")
+
+        @hub.on_restore
+        async def renew() -> None:
+            found.append(await hub.config("acme"))
+
+        @hub.on_restore
+        def fail() -> None:
+            raise KeyError("nobody is harmed")
+
+        await until(lambda: len(server.followed) == 5)
+        server.otherwise = lambda: document(3)
+        for _ in "12":
+            gone = {"status": 410, "code": "compacted", "cursor": cursor(5)}
+            feed.pages.put_nowait(web.json_response(gone, status=410))
+        await until(lambda: bool(found))
+        assert found[0] == {"version": 3}
+
+
+async def test_callbacks_with_a_refused_key_do_not_ask_for_ever(
+    server: ScriptedHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+
+    async def rest(seconds: float, _: object = None) -> None:
+        rests.append(seconds)
+        await asyncio.sleep(0.01)
+
+    async def refused(_: web.Request) -> web.StreamResponse:
+        return problem(401, "invalid_api_key")
+
+    monkeypatch.setattr("odoo_ai_config.client.feed_reader._rest", rest)
+    server.feed = refused
+    async with server.opened() as hub:
+        hub.on_change()(print)
+        await until(lambda: bool(rests))
+    assert set(rests) == {300.0}
 
 
 async def test_callbacks_begin_when_the_hub_is_there(server: ScriptedHub) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from odoo_ai_config.domain.errors import (
     InvalidApiKeyError,
     TenantForbiddenError,
 )
+from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.tenants import TenantErasedError
 from tests.stand_ins.scripted_hub import ScriptedHub, document, problem, scripted_hub
 
@@ -150,12 +151,40 @@ async def test_read_never_goes_back_to_an_older_version(server: ScriptedHub) -> 
         assert await hub.config("acme") == {"version": 7}
         server.otherwise = lambda: document(6)
         assert await hub.config("acme") == {"version": 7}
-        assert hub.stale_since is not None
-        hub.cache.distrust(another_store=True)
-        await asyncio.sleep(0.6)
-        while await hub.config("acme") == {"version": 7}:
-            await asyncio.sleep(0.05)
+        hub.cache.distrust()
+        hub.cache.forget_versions()
         assert await hub.config("acme") == {"version": 6}
+
+
+@pytest.mark.parametrize(
+    "unusable", [lambda: document(6), lambda: document(7, json_data=[])], ids=["older", "form"]
+)
+async def test_answer_that_is_of_no_use_is_no_outage_of_the_hub(
+    server: ScriptedHub, unusable: Callable[[], web.Response]
+) -> None:
+    async with server.opened(refresh=0.0) as hub:
+        server.replies = [document(7), document(1, tenant="other")]
+        await hub.config("acme")
+        await hub.config("other")
+        for version in (2, 3):
+            server.replies = [unusable(), document(version, tenant="other")]
+            assert await hub.config("acme") == {"version": 7}
+            assert hub.stale_since is None
+            assert await hub.config("other") == {"version": version}
+            # It is not asked for again at once, unless it changes.
+            assert await hub.config("acme") == {"version": 7}
+            hub.cache.note_change([("config", TenantId("acme"))])
+
+
+async def test_one_slow_answer_is_no_outage_of_the_hub(server: ScriptedHub) -> None:
+    async with server.opened(refresh=0.0) as hub:
+        await hub.config("acme")
+        server.replies = [slow, document(1, tenant="other")]
+        first = asyncio.create_task(hub.config("acme"))
+        await asyncio.sleep(0.05)
+        await hub.config("other")
+        assert await first == {"version": 1}
+        assert hub.stale_since is None
 
 
 @pytest.mark.parametrize(
