@@ -473,7 +473,7 @@ async def test_who_reads_behind_a_restore_gets_what_was_restored(server: Scripte
         def fail() -> None:
             raise KeyError("nobody is harmed")
 
-        await until(lambda: len(server.followed) == 5)
+        await until(lambda: len(server.followed) == 4)
         server.otherwise = lambda: document(3)
         for _ in "12":
             gone = {"status": 410, "code": "compacted", "cursor": cursor(5)}
