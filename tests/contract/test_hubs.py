@@ -55,8 +55,8 @@ def methods(kind: type) -> dict[str, Callable[..., object]]:
 
 # What HTTP tells of a message is a part of what a hub in process has.
 OTHER_RESULTS = {"answer", "replay", "collection"}
-# In process, a program calls `changes` for the same.
-ONLY_REMOTE = {"on_change"}
+# In process, a program calls `changes` for the same, which tells of a restored store, too.
+ONLY_REMOTE = {"on_change", "on_restore"}
 
 
 @pytest.mark.parametrize(
