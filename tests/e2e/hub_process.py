@@ -34,10 +34,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def run(
-    folder: Path, *arguments: str, env: dict[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    env: dict[str, str] | None = None,
+    patience: float = PATIENCE,
 ) -> subprocess.CompletedProcess[str]:
     """
-    Run one command to its end.
+    Run one command to its end, which comes within *patience* seconds.
     """
     return subprocess.run(
         [str(PROGRAM), *arguments],
@@ -45,7 +48,7 @@ def run(
         env=env or environment(),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience,
         check=False,
     )
 

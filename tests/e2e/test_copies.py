@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ from tests.unit.application.messages.deliveries import payload
 
 __all__ = ["mongo_uri"]
 
+# Seconds for a copy beside others on a slow machine.
+LONG = 240
 CREWS = "default_crew: sales\ncrews: {sales: {type: http, url: 'https://crew.invalid/'}}"
 ITEMS = {str(number): {"name": f"item {number}", "text": "x" * 500} for number in range(3000)}
 
@@ -100,13 +103,15 @@ async def test_killed_copy_goes_on_and_has_everything(tmp_path: Path, target: st
     assert await password(tmp_path, target) == await password(tmp_path, back) == "senha 4"
 
 
+@pytest.mark.timeout(2 * LONG)
 async def test_copy_from_a_store_that_is_always_written_ends_and_goes_on(
     tmp_path: Path, target: str
 ) -> None:
     await fill(tmp_path)
     settings = read_settings(environment=environment(), flags={"data_dir": str(tmp_path / "var")})
     async with open_hub(settings) as hub:
-        busy = asyncio.create_task(asyncio.to_thread(run, tmp_path, "copy", "--to", target))
+        copying = partial(run, tmp_path, "copy", "--to", target, patience=LONG)
+        busy = asyncio.create_task(asyncio.to_thread(copying))
         written = 0
         while not busy.done():
             written += 1
@@ -122,7 +127,7 @@ async def test_copy_from_a_store_that_is_always_written_ends_and_goes_on(
     refused = run(tmp_path, "tenants", "--store-url", target)
     assert (refused.returncode, "não terminou" in refused.stderr) == (1, True)
 
-    again = run(tmp_path, "copy", "--to", target)
+    again = copying()
 
     assert again.returncode == 0, again.stderr
     assert await password(tmp_path, target) == f"nova {written}"

@@ -228,6 +228,10 @@ async def test_hub_says_how_long_to_wait(server: ScriptedHub) -> None:
     assert refused.value.code == "rate_limited"
 
 
+async def away(_: web.Request) -> web.StreamResponse:
+    return page(502)
+
+
 async def test_process_starts_from_disk_while_the_hub_is_away(
     server: ScriptedHub, tmp_path: Path
 ) -> None:
@@ -237,7 +241,7 @@ async def test_process_starts_from_disk_while_the_hub_is_away(
         await hub.config("acme")
         server.replies = [web.json_response(credential)]
         await hub.credential("acme", "default", "ref")
-    server.otherwise = lambda: page(502)
+    server.otherwise, server.feed = (lambda: page(502)), away
     async with server.opened(**options) as hub:
         assert await hub.config("acme") == {"version": 1}
         assert hub.stale_since is not None

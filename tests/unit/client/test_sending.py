@@ -122,7 +122,7 @@ async def test_call_that_hangs_ends_at_its_deadline(server: ScriptedHub) -> None
         await asyncio.sleep(5)
         return web.Response()
 
-    server.replies = [hang]
+    server.replies, server.feed = [hang], hang
     async with server.opened(deadline=0.2) as hub:
         with pytest.raises(StoreUnavailableError):
             await hub.config("acme")
