@@ -71,5 +71,5 @@ def open_hub_sync(
     """
     from odoo_ai_config.client.blocking_hub import blocking  # noqa: PLC0415 - see above
 
-    with blocking(open_hub(url, api_key=api_key, **options)) as hub:
+    with blocking(lambda: open_hub(url, api_key=api_key, **options)) as hub:
         yield hub

@@ -243,6 +243,8 @@ class FeedReader:
             except OutageError as outage:
                 await _rest(_PAUSE, outage)
             except CodedError as refusal:
+                # One that the hub does not know would be refused for ever.
+                since = None if refusal.code == _MALFORMED else since
                 _log.warning("no callback is called: %s", refusal.code)
                 await _rest(_WITHOUT_FEED)
             else:

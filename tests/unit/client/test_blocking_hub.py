@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from threading import enumerate as threads
 
 import pytest
@@ -78,3 +83,94 @@ async def test_script_hears_what_changes() -> None:
     async with serving(MemoryHub(), HttpOptions(version="1")) as web:
         kinds = await asyncio.to_thread(listen, str(web.client.make_url("/")), web.key)
     assert sorted(kinds) == ["config", "credentials"]
+
+
+def share(url: str, key: str) -> list[str]:
+    with open_hub_sync(url, api_key=key) as hub:
+        changes = hub.changes(hub.cursor(), kinds=["config"])
+        with ThreadPoolExecutor(4) as pool:
+            waiting = [pool.submit(next, changes) for _ in range(4)]
+            for name in "abcd":
+                hub.sync_credentials(account_id="acme", token="ref", name=name)
+            return [str(one.result().version) for one in waiting]
+
+
+async def test_threads_that_share_changes_take_turns() -> None:
+    async with serving(MemoryHub(), HttpOptions(version="1")) as web:
+        heard = await asyncio.to_thread(share, str(web.client.make_url("/")), web.key)
+    assert sorted(heard) == ["1", "2", "3", "4"]
+
+
+def test_changes_end_behind_an_error() -> None:
+    with open_hub_sync("http://127.0.0.1:9", api_key="k", deadline=0.2) as hub:
+        changes = hub.changes("1", kinds=["of_tomorrow"])
+        with pytest.raises(InvalidValueError):
+            next(changes)
+        assert list(islice(changes, 1)) == []
+
+
+def test_call_after_the_end_is_refused() -> None:
+    with open_hub_sync("http://127.0.0.1:9", api_key="k") as hub:
+        changes = hub.changes()
+        collection = hub.collection("acme", "products")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for call in (lambda: hub.config("acme"), lambda: next(changes), collection.read):
+            with pytest.raises(RuntimeError, match="closed"):
+                call()
+        gc.collect()
+
+
+def wait_on(url: str, key: str) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with open_hub_sync(url, api_key=key) as hub:
+            changes = hub.changes(hub.cursor())
+            waiting = pool.submit(next, changes)
+            hub.cursor()
+        with pytest.raises(RuntimeError, match="closed"):
+            waiting.result()
+
+
+async def test_thread_that_waits_hears_of_the_end() -> None:
+    async with serving(MemoryHub(), HttpOptions(version="1")) as web:
+        await asyncio.to_thread(wait_on, str(web.client.make_url("/")), web.key)
+
+
+FORKS = """
+import os, sys
+from odoo_ai_config.client import open_hub_sync
+
+url, key = sys.argv[1:]
+with open_hub_sync(url, api_key=key) as hub:
+    begin = hub.cursor()
+    hub.sync_credentials(account_id="acme", token="ref", enabled_collections=["products"])
+    products, changes = hub.collection("acme", "products"), hub.changes(begin)
+    products.replace({"7": {"name": "Camisa"}})
+    first = next(changes)
+    child = os.fork()
+    name = products.item("7")["name"]
+    following = next(changes)
+    assert following.cursor != first.cursor
+    hub.config("acme")
+    assert hub.stale_since is None
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert status == 0
+        assert hub.collection("acme", "products").item("7")["name"] == name
+        print(name)
+"""
+
+
+async def test_process_that_is_forked_goes_on_with_the_hub() -> None:
+    async with serving(MemoryHub(), HttpOptions(version="1")) as web:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            FORKS,
+            str(web.client.make_url("/")),
+            web.key,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(60):
+            told, _ = await process.communicate()
+    assert (told.decode().strip(), process.returncode) == ("Camisa", 0)
