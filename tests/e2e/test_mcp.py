@@ -219,7 +219,7 @@ def test_pipe_gets_one_answer_for_each_line_whatever_it_is(tmp_path: Path) -> No
         [str(PROGRAM), "mcp"],
         cwd=tmp_path,
         env=environment(ODOO_AI_CONFIG_MAX_BODY_BYTES="100000"),
-        input="\n".join(lines) + "\nnot a whole line",
+        input="\n".join(lines) + "\nthe last line has no end",
         capture_output=True,
         text=True,
         timeout=60,
@@ -228,7 +228,7 @@ def test_pipe_gets_one_answer_for_each_line_whatever_it_is(tmp_path: Path) -> No
     assert (talked.returncode, talked.stderr) == (0, "")
     answers = [json.loads(line) for line in talked.stdout.splitlines()]
     codes = [answer.get("error", {}).get("code") for answer in answers]
-    assert codes == [None, -32700, -32600, -32700, -32600, None]
+    assert codes == [None, -32700, -32600, -32700, -32600, None, -32700]
 
 
 def begun(folder: Path, stdin: int) -> tuple[int, str, str]:

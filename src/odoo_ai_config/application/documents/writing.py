@@ -136,6 +136,9 @@ class DocumentWriter:
                 or holds too many secrets.
         """
         request.caller.require(Scope.CONFIG_WRITE, request.key.tenant)
+        if request.key.kind == PAUSES:
+            # Whoever writes it silences the AI, as whoever pauses a channel does.
+            request.caller.require(Scope.MESSAGES_WRITE, request.key.tenant)
 
         revision: Revision | None = None
 

@@ -5,7 +5,7 @@ from attrs import evolve, frozen
 
 from odoo_ai_config.adapters.memory.config_store import MemoryConfigStore
 from odoo_ai_config.application.documents.comparing import LARGEST_SHOWN
-from odoo_ai_config.domain.access import ScopeMissingError
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
@@ -24,6 +24,7 @@ from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
     CREWS,
+    PAUSES,
     CredentialRef,
     TenantId,
 )
@@ -456,3 +457,13 @@ async def test_document_of_another_kind_may_look_like_broken_crews(hub: MemoryHu
     await hub.publish_document(write(KEY), text=BROKEN_CREWS)
 
     assert (await hub.read_document(KEY, caller=ANYBODY)).version == 1
+
+
+async def test_who_may_not_pause_may_not_write_the_pauses(hub: MemoryHub) -> None:
+    key = owner().document(PAUSES)
+    configures = evolve(ANYBODY, scopes=frozenset({Scope.CONFIG_WRITE}))
+    with pytest.raises(ScopeMissingError) as refused:
+        await hub.publish_document(write(key, caller=configures), text='{"paused": true}')
+    assert refused.value.scope is Scope.MESSAGES_WRITE
+    with pytest.raises(ScopeMissingError):
+        await hub.delete_document(write(key, caller=configures))

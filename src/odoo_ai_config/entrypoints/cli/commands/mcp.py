@@ -73,7 +73,8 @@ async def _lines(most: int) -> AsyncIterator[bytes | None]:
     """
     fits = True
     while part := await asyncio.to_thread(sys.stdin.buffer.readline, most + 1):
-        # What has no end is a piece of a long line, or was cut off.
-        if part.endswith(b"\n"):
+        # What has no end is a piece of a long line, or the last one.
+        whole = part.endswith(b"\n")
+        if whole or len(part) <= most:
             yield part if fits else None
-        fits = part.endswith(b"\n")
+        fits = whole
