@@ -47,6 +47,7 @@ PAGES = [
     ROOT / "docs" / "mcp.md",
     ROOT / "docs" / "mcp.pt-BR.md",
     ROOT / "docs" / "odoo-api.md",
+    ROOT / "docs" / "webhooks.md",
 ]
 FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 REQUEST = re.compile(r"^curl (?:[^'\n]|'[^']*')*$", re.MULTILINE)

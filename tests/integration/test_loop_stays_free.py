@@ -409,6 +409,19 @@ def on_keys(size: int) -> Iterator[Attack]:
     yield Attack("GET /v1/keys", reaches=True)
 
 
+def on_subscriptions(size: int) -> Iterator[Attack]:
+    new = {"url": "https://receiver.example.com/hook", "kinds": ["config"]}
+    one = "/v1/subscriptions/{id}"
+    yield Attack("POST /v1/subscriptions", encoded(**new), reaches=True)
+    yield Attack("GET /v1/subscriptions", reaches=True)
+    kinds = filled(size - 100, lambda _: '"config"')
+    for members in (*shapes(size).values(), f'"url":"{new["url"]}","kinds":[{kinds}]'):
+        for route in ("POST /v1/subscriptions", f"PATCH {one}", f"POST {one}/rotate"):
+            yield Attack(route, f"{{{members}}}".encode())
+    yield Attack(f"POST {one}/test")
+    yield Attack(f"DELETE {one}")
+
+
 def tool(name: str, **arguments: Any) -> Attack:
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
     return Attack(
@@ -457,7 +470,7 @@ def on_pages(_size: int) -> Iterator[Attack]:
 
 GROUPS: Final = (
     *(on_documents, on_yaml, on_mappings, on_messages, on_collections, on_addresses, on_keys),
-    *(on_tools, on_pages),
+    *(on_subscriptions, on_tools, on_pages),
 )
 
 

@@ -144,6 +144,24 @@ class CrewRefusedError(ApplicationError):
     """
 
 
+@frozen
+class SubscriberUnavailableError(ApplicationError):
+    """
+    Whoever is told of an event does not take it now; it may be sent again.
+
+    Args:
+        retry_after: Seconds that the other side asks to wait, if it does.
+    """
+
+    retry_after: float | None = None
+
+
+class SubscriberGoneError(ApplicationError):
+    """
+    Nobody wants to be told at this address any more: it answers 410.
+    """
+
+
 class TargetForbiddenError(ApplicationError):
     """
     The hub may not call this address.

@@ -35,7 +35,7 @@ from odoo_ai_config.domain.changes import AuditAction, AuditEntry, Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, released
 from odoo_ai_config.domain.documents.revisions import Revision
 from odoo_ai_config.domain.errors import TenantNotFoundError
-from odoo_ai_config.domain.identifiers import HUB, TenantId
+from odoo_ai_config.domain.identifiers import HUB, SUBSCRIPTIONS, TenantId
 from odoo_ai_config.domain.tenants import (
     CLOSED,
     ERASURE,
@@ -123,7 +123,9 @@ class ListTenants:
 
     async def _overview(self, tenant: TenantId) -> TenantOverview:
         standing = (await self.tenants.remembered(tenant)).standing
-        return TenantOverview(tenant, tuple(await self.store.documents(tenant)), standing)
+        found = await self.store.documents(tenant)
+        documents = tuple(one for one in found if one.key.domain != SUBSCRIPTIONS)
+        return TenantOverview(tenant, documents, standing)
 
 
 @frozen(eq=False)

@@ -17,16 +17,19 @@ from attrs import evolve, frozen
 
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry
+from odoo_ai_config.domain.channels.history import moment_text
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
     CREWS,
     PAUSES,
+    SUBSCRIPTIONS,
     BusinessArea,
     DocumentKind,
     TenantId,
 )
+from odoo_ai_config.domain.json_types import JsonObject
 
 
 @frozen
@@ -166,6 +169,30 @@ _CHANNEL: Final = re.compile(
 )
 
 
+def body_of_change(change: Change) -> JsonObject:
+    """
+    *change* as readers see it.
+    """
+    said: JsonObject = {
+        "cursor": change.cursor,
+        "at": moment_text(change.at),
+        "kind": change.kind.value,
+        "action": change.action.value,
+        "tenants": [tenant.value for tenant in change.tenants],
+    }
+    if change.area is not None:
+        said["domain"] = change.area.value
+    if change.document is not None:
+        said["document"] = change.document.value
+    if change.name is not None:
+        said["name"] = change.name
+    if change.version is not None:
+        said["version"] = change.version
+    if change.deleted:
+        said["deleted"] = True
+    return said
+
+
 def change_of(linked: LinkedEntry, veil: Callable[[TrailEnd], str]) -> Change | None:
     """
     The change that an entry of the trail is about, with the cursor that *veil* makes of its place.
@@ -207,7 +234,8 @@ def _read(linked: LinkedEntry) -> Change | None:
 
 def _of_document(change: Change, subject: str) -> Change | None:
     said = _DOCUMENT.fullmatch(subject)
-    if said is None:
+    # Subscriptions are of nobody else's concern.
+    if said is None or said["area"] == SUBSCRIPTIONS.value:
         return None
     document = DocumentKind(said["kind"])
     return evolve(

@@ -99,6 +99,9 @@ class TenantId:
 HUB: Final = TenantId("odoo-ai-config")
 
 
+_OF_SUBSCRIPTIONS: Final = "hub-subscriptions"
+
+
 @frozen(order=True)
 class BusinessArea:
     """
@@ -116,16 +119,18 @@ class BusinessArea:
 
         Raises:
             InvalidValueError: The text has more than 128 characters, or no Latin letter and no
-                digit.
+                digit, or is the name of an area of the hub's own.
         """
         if len(text) > _MAX_DISPLAY:
             raise InvalidValueError("domain", "domain")
-        if SLUG.fullmatch(text) is not None:
-            return cls(text)
-        decomposed = unicodedata.normalize("NFKD", text)
-        letters = "".join(char for char in decomposed if not unicodedata.combining(char))
-        letters = letters.casefold()
-        return cls(_NOT_SLUG.sub("-", letters).strip("-_")[:64].rstrip("-_"))
+        if SLUG.fullmatch(text) is None:
+            decomposed = unicodedata.normalize("NFKD", text)
+            letters = "".join(char for char in decomposed if not unicodedata.combining(char))
+            letters = letters.casefold()
+            text = _NOT_SLUG.sub("-", letters).strip("-_")[:64].rstrip("-_")
+        if text == _OF_SUBSCRIPTIONS:
+            raise InvalidValueError("domain", "domain_reserved")
+        return cls(text)
 
     def __str__(self) -> str:
         return self.value
@@ -149,6 +154,10 @@ METADATA: Final = DocumentKind("metadata")
 CREWS: Final = DocumentKind("crews")
 PAUSES: Final = DocumentKind("pauses")
 RETENTION: Final = DocumentKind("retention")
+# Where the hub itself is in its feed.
+CURSOR: Final = DocumentKind("cursor")
+# Holds the subscriptions of a tenant. Only administrators change them, by their own address.
+SUBSCRIPTIONS: Final = BusinessArea(_OF_SUBSCRIPTIONS)
 
 
 @frozen(order=True)

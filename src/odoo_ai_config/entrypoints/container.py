@@ -45,6 +45,7 @@ from odoo_ai_config.adapters.sqlite.message_spool import open_spool
 from odoo_ai_config.adapters.sqlite.secret_store import SqliteSecretStore
 from odoo_ai_config.adapters.sqlite.store_records import SqliteStoreRecords
 from odoo_ai_config.adapters.sqlite.tenant_store import SqliteTenantStore
+from odoo_ai_config.adapters.subscriptions.http_webhook_client import HttpWebhookClient
 from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
@@ -397,6 +398,8 @@ class Container(containers.DeclarativeContainer):
     )
     chatwoot = providers.Singleton(HttpChatwootClient, http_sessions, clock)
 
+    webhooks = providers.Singleton(HttpWebhookClient, http_sessions, clock)
+
     ports = providers.Singleton(
         Ports,
         store=store,
@@ -418,6 +421,7 @@ class Container(containers.DeclarativeContainer):
         yaml=yaml,
         crews=in_process_crews,
         crew_client=crew_client,
+        webhooks=webhooks,
         chatwoot=chatwoot,
         spool=spool,
     )

@@ -47,6 +47,7 @@ _STORE_SECONDS: Final = 1.0
 _AUDIT_SECONDS: Final = 2.0
 _USES_SECONDS: Final = 60.0
 _SPOOL_SECONDS: Final = 0.25
+_ANNOUNCE_SECONDS: Final = 1.0
 _REMOVAL_SECONDS: Final = 10.0
 _CATCHING_UP: Final = trusted("catch-up")
 
@@ -156,6 +157,8 @@ async def run_server(
                     )
                 )
                 jobs.append(("removals", partial(finish_removals, services), _REMOVAL_SECONDS))
+                announce = partial(later, services.announce_changes)
+                jobs.append(("subscriptions", announce, _ANNOUNCE_SECONDS))
             if services.bring_in_arrivals is not None:
                 bringing_in = BringingIn(app, services.bring_in_arrivals)
                 await bringing_in.count()

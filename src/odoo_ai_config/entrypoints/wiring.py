@@ -66,6 +66,12 @@ from odoo_ai_config.application.messages.amending import Amendments
 from odoo_ai_config.application.messages.answers import AnswerMessage
 from odoo_ai_config.application.messages.asking import CrewAsking
 from odoo_ai_config.application.messages.delivery import DeliverMessage
+from odoo_ai_config.application.messages.events import (
+    AnnounceChanges,
+    EventSending,
+    EventWriter,
+    SendTrial,
+)
 from odoo_ai_config.application.messages.intake import ReceiveMessage
 from odoo_ai_config.application.messages.missed import FindMissedMessages
 from odoo_ai_config.application.messages.people import TellPeople
@@ -105,6 +111,7 @@ from odoo_ai_config.application.ports.secret_store import SecretStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.application.ports.token_source import TokenSource
+from odoo_ai_config.application.ports.webhook_client import WebhookClient
 from odoo_ai_config.application.ports.yaml_codec import YamlCodec
 from odoo_ai_config.application.reconciliation import Reconcile
 from odoo_ai_config.application.renaming import RenameTenant
@@ -115,6 +122,10 @@ from odoo_ai_config.application.retention import (
     TenantRetention,
 )
 from odoo_ai_config.application.standings import Standings
+from odoo_ai_config.application.subscriptions import (
+    ManageSubscriptions,
+    Subscriptions,
+)
 from odoo_ai_config.application.tenants import (
     EraseTenant,
     ListTenants,
@@ -159,6 +170,7 @@ class Ports:
     yaml: YamlCodec
     crews: CrewRegistry
     crew_client: CrewClient
+    webhooks: WebhookClient
     chatwoot: ChatwootClient
     spool: MessageSpool | None = None
 
@@ -199,6 +211,7 @@ class Services:
     numbers: NumberReader
     chatwoot_accounts: ChatwootAccounts
     work_signal: WorkSignal
+    announce_changes: AnnounceChanges
     answer_message: AnswerMessage
     authenticate: Authenticate
     bring_in_arrivals: BringInArrivals | None
@@ -227,6 +240,7 @@ class Services:
     list_messages: ListMessages
     list_tenants: ListTenants
     name_persons: NamePersons
+    manage_subscriptions: ManageSubscriptions
     move_area: MoveArea
     note_key_uses: NoteKeyUses
     open_address: OpenAddress
@@ -261,6 +275,7 @@ class Services:
     rotate_master_key: RotateMasterKey
     rotate_tenant_key: RotateTenantKey
     seal_stored_secrets: SealStoredSecrets
+    send_trial: SendTrial
     set_chatwoot_account: SetChatwootAccount
     simulate_mapping: SimulateMapping
     spool_arrival: SpoolArrival | None
@@ -291,7 +306,12 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     relocator = Relocator(store, ports.tenants, channels, ports.addresses, secrets, sealer)
     persons = PersonSearch(inbox, channels, texts, tenants)
     crews = CrewLookup(store, standings, sealer, policies.answer_rules)
-    writer = StepWriter(store)
+    subscriptions = Subscriptions(store, sealer, clock)
+    events = EventWriter(subscriptions, ports.tokens, clock)
+    manage_subscriptions = ManageSubscriptions(
+        store, sealer, subscriptions, ports.audit, vault, retention, ports.tokens, clock
+    )
+    writer = StepWriter(store, events)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
     conversations = ports.conversations
     rename_tenant = RenameTenant(
@@ -313,6 +333,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         numbers=policies.numbers,
         chatwoot_accounts=accounts,
         work_signal=work_signal,
+        announce_changes=AnnounceChanges(store, ports.audit, vault, events, clock, work_signal),
         answer_message=AnswerMessage(store, inbox, texts, crews, clock, work_signal),
         authenticate=Authenticate(ports.api_keys, clock, policies.configured_key),
         bring_in_arrivals=(
@@ -341,6 +362,16 @@ def build_services(ports: Ports, policies: Policies) -> Services:
                 policies.lease,
             ),
             AnswerPosting(writer, texts, reply_sender, silence, clock, policies.lease),
+            EventSending(
+                writer,
+                standings,
+                subscriptions,
+                ports.webhooks,
+                ports.audit,
+                vault,
+                inbox,
+                clock,
+            ),
             clock,
             policies.retries,
         ),
@@ -374,6 +405,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         list_documents=ListDocuments(store, standings),
         list_messages=ListMessages(inbox, standings),
         list_tenants=ListTenants(store, tenants),
+        manage_subscriptions=manage_subscriptions,
         move_area=MoveArea(store, tenants, relocator, clock),
         note_key_uses=NoteKeyUses(store, clock),
         open_address=OpenAddress(store, ports.addresses, clock),
@@ -398,7 +430,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             inbox,
             standings,
             silence,
-            Amendments(inbox, texts, crews),
+            Amendments(inbox, texts, crews, events),
             channels,
             sealer,
             ports.tokens,
@@ -421,6 +453,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         rotate_master_key=RotateMasterKey(secrets, vault, store, clock),
         rotate_tenant_key=RotateTenantKey(secrets, vault, store, clock),
         seal_stored_secrets=SealStoredSecrets(store, credentials, clock),
+        send_trial=SendTrial(store, manage_subscriptions, events, work_signal),
         set_chatwoot_account=SetChatwootAccount(store, sealer, accounts, retention, clock),
         simulate_mapping=SimulateMapping(store, channels, clock),
         spool_arrival=None if spool is None else SpoolArrival(spool, vault, ports.tokens),

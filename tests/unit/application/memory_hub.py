@@ -15,6 +15,7 @@ from odoo_ai_config.adapters.memory.old_cipher import MemoryOldCipher
 from odoo_ai_config.adapters.memory.revoked_keys import MemoryRevokedKeys
 from odoo_ai_config.adapters.memory.secret_vault import MemorySecretVault
 from odoo_ai_config.adapters.memory.state import MemoryState
+from odoo_ai_config.adapters.memory.webhook_client import MemoryWebhookClient
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.crew_client import CrewClient
@@ -74,6 +75,7 @@ class MemoryHub(Services):
     vault: MemorySecretVault
     revoked_keys: MemoryRevokedKeys
     chatwoot: MemoryChatwootClient
+    webhooks: MemoryWebhookClient
     policies: Policies
 
     def __init__(
@@ -94,6 +96,7 @@ class MemoryHub(Services):
         stores = stores or stores_over(state)
         clock, vault = ManualClock(AT), MemorySecretVault()
         revoked_keys, chatwoot = MemoryRevokedKeys(), MemoryChatwootClient()
+        webhooks = MemoryWebhookClient()
         ports = Ports(
             store=stores.config,
             channels=stores.channels,
@@ -114,6 +117,7 @@ class MemoryHub(Services):
             yaml=yaml or JsonYamlCodec(),
             crews=InProcessCrewClient(),
             crew_client=crew_client or EchoCrewClient(),
+            webhooks=webhooks,
             chatwoot=chatwoot,
             spool=spool,
         )
@@ -130,6 +134,7 @@ class MemoryHub(Services):
             vault=vault,
             revoked_keys=revoked_keys,
             chatwoot=chatwoot,
+            webhooks=webhooks,
             policies=policies,
         )
 

@@ -38,6 +38,7 @@ from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
+    HUB_EVENT,
     HUB_NOTICE,
     OPEN,
     STUCK,
@@ -206,7 +207,7 @@ class MongoMessageInbox(MessageInbox):
             "stage": {"$in": _STUCK},
             "updated_at": {"$gte": to_instant(since + ahead)},
             "told_at": None,
-            "origin.event": {"$ne": HUB_NOTICE},
+            "origin.event": {"$nin": [HUB_NOTICE, HUB_EVENT]},
         }
         if after is not None:
             last = to_instant(after.updated_at + ahead)

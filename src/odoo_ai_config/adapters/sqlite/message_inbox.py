@@ -105,7 +105,7 @@ _ANSWERS: Final = (
 )
 _UNTOLD: Final = (
     f"SELECT {MESSAGE_COLUMNS} FROM messages INDEXED BY untold_messages "
-    "WHERE due_at IS NULL AND told_at IS NULL AND event <> 'hub_notice' "
+    "WHERE due_at IS NULL AND told_at IS NULL AND event <> 'hub_notice' AND event <> 'hub_event' "
     "AND stage IN ('unresolved', 'dead', 'failed') "
     "AND (updated_at, id) > (?, ?) ORDER BY updated_at, id LIMIT ?"
 )

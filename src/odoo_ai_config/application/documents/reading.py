@@ -18,7 +18,13 @@ from odoo_ai_config.domain.documents.credentials import erased_in, showing_erase
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision, living
 from odoo_ai_config.domain.errors import DocumentNotFoundError, RevisionNotFoundError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, BusinessArea, DocumentKey, TenantId
+from odoo_ai_config.domain.identifiers import (
+    CREDENTIALS,
+    SUBSCRIPTIONS,
+    BusinessArea,
+    DocumentKey,
+    TenantId,
+)
 
 
 @frozen(eq=False)
@@ -81,7 +87,8 @@ class ListDocuments:
         """
         caller.require(Scope.CONFIG_READ, tenant)
         await self.standings.require_served(tenant)
-        return await self.store.documents(tenant, domain)
+        found = await self.store.documents(tenant, domain)
+        return [one for one in found if one.key.domain != SUBSCRIPTIONS]
 
     async def history(
         self, key: DocumentKey, *, caller: ApiKey, before: int | None = None, limit: int = 100

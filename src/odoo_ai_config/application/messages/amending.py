@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from odoo_ai_config.application.conversations.silence import key_of
 from odoo_ai_config.application.credentials.sealing import Sealing
 from odoo_ai_config.application.crews import CrewLookup
+from odoo_ai_config.application.messages.events import EventWriter
 from odoo_ai_config.application.messages.texts import MessageTexts
 from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.domain.credentials.secrets import SecretText
@@ -25,6 +26,7 @@ from odoo_ai_config.domain.messages.inbox import (
     marked_message,
 )
 from odoo_ai_config.domain.messages.receiving import MESSAGE_CREATED, Act, ChatwootEvent, Ignored
+from odoo_ai_config.domain.subscriptions import MessageOutcome
 
 # So many messages of a conversation are searched for edits of a deleted one.
 _MOST_SEARCHED: Final = 200
@@ -41,6 +43,7 @@ class Amendments:
     inbox: MessageInbox
     texts: MessageTexts
     crews: CrewLookup
+    events: EventWriter
 
     async def by(
         self, event: ChatwootEvent, payload: SecretText, *, at: datetime
@@ -128,4 +131,5 @@ class Amendments:
         # A note is for people, and an earlier attempt does not count any more.
         if message.withheld is not None or mark not in map(message.mark, range(message.steps + 1)):
             return ()
-        return (message.undelivered(at=at),)
+        failed = message.undelivered(at=at)
+        return (failed, *await self.events.about(MessageOutcome.DEAD, failed))

@@ -1,5 +1,5 @@
 """
-Deliver a message to its crew, and the crew's answer to the customer.
+Deliver a message to its crew, the crew's answer to the customer, and an event to its subscription.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from odoo_ai_config.application.errors import (
     CrewUnavailableError,
     MasterKeyMissingError,
     SealBrokenError,
+    SubscriberGoneError,
+    SubscriberUnavailableError,
     TargetForbiddenError,
 )
 from odoo_ai_config.application.messages.asking import CrewAsking
+from odoo_ai_config.application.messages.events import EventSending
 from odoo_ai_config.application.messages.posting import AnswerPosting
 from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter, Trouble
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.domain.crews import Crew
+from odoo_ai_config.domain.events import subject_of
 from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
 from odoo_ai_config.domain.messages.notices import keeps_trying
@@ -46,6 +50,7 @@ class DeliverMessage:
     writer: StepWriter
     asking: CrewAsking
     posting: AnswerPosting
+    sending: EventSending
     clock: Clock
     policy: RetryPolicy
 
@@ -85,7 +90,10 @@ class DeliverMessage:
             # Workers that took it never came back: perhaps the message crashes them.
             return await self._dead(message, Trouble.WORKER_LOST.value)
         try:
+            subject = subject_of(message)
             match message.stage:
+                case _ if subject is not None:
+                    step = await self.sending.send(message, subject)
                 case Stage.AWAITING:
                     step = await self.failed(message, reason=Trouble.NO_ANSWER_IN_TIME.value)
                 case Stage.ANSWERED:
@@ -93,7 +101,11 @@ class DeliverMessage:
                     step = await self.posting.post(message, answer, unposted=fresh)
                 case _:
                     step = await self.asking.ask(message, on_asking)
-        except (CrewUnavailableError, ChatwootUnavailableError) as error:
+        except (
+            CrewUnavailableError,
+            ChatwootUnavailableError,
+            SubscriberUnavailableError,
+        ) as error:
             return await self.failed(message, reason=error.code, wish=error.retry_after)
         except MasterKeyMissingError as error:
             # The operator may restore the key.
@@ -102,6 +114,7 @@ class DeliverMessage:
             CrewRefusedError,
             TargetForbiddenError,
             ChatwootRefusedError,
+            SubscriberGoneError,
             SealBrokenError,
         ) as error:
             return await self._dead(message, error.code)
@@ -121,6 +134,9 @@ class DeliverMessage:
         failures = message.attempts + 1
         now = self.clock.now()
         if self.policy.gives_up(failures) and not keeps_trying(message, now=now):
+            subject = subject_of(message)
+            if subject is not None:
+                await self.sending.given_up(message, subject)
             return await self._dead(message, reason)
         pause = self.policy.pause(failures, of=str(message.id), wish=wish)
         later = message.put_off(until=now + pause, reason=reason, at=now)

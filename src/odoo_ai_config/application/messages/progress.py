@@ -5,7 +5,8 @@ The steps of a delivery, and how their results are stored.
 from __future__ import annotations
 
 import enum
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from attrs import frozen
 
@@ -39,6 +40,7 @@ class Progress(enum.Enum):
     WAITING = "waiting"
     IGNORED = "ignored"
     WITHHELD = "withheld"
+    TOLD = "told"
 
 
 GOES_ON: Final = frozenset({Progress.ANSWERED, Progress.STEP_DONE})
@@ -75,13 +77,29 @@ class Step:
     answer: Answer | None = None
 
 
+class OutcomeEvents(Protocol):
+    """
+    Makes events of what becomes of messages.
+    """
+
+    async def about_outcome(
+        self, progress: Progress, message: InboxMessage, sighting: Sighting | None
+    ) -> Sequence[InboxMessage]:
+        """
+        What subscriptions are told of *message* as the step *progress* leaves it.
+        """
+
+
 @frozen(eq=False)
 class StepWriter:
     """
     Stores the results of steps; a worker whose message another one has taken stores nothing.
+
+    Subscriptions are told of a message's outcome by the same commit.
     """
 
     store: ConfigStore
+    events: OutcomeEvents
 
     async def settled(
         self,
@@ -96,8 +114,10 @@ class StepWriter:
         Store *after* in place of *before*, as the result of a step that changed *others* too.
         """
         sightings = () if sighting is None else (sighting,)
+        events = await self.events.about_outcome(progress, after, sighting)
+        messages = (after, *others, *events)
         try:
-            await self.store.commit(Changeset(messages=(after, *others), sightings=sightings))
+            await self.store.commit(Changeset(messages=messages, sightings=sightings))
         except RevisionConflictError:
             return Step(Progress.OVERTAKEN, before, crew)
         return Step(progress, after, crew)

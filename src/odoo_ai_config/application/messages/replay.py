@@ -86,7 +86,8 @@ class ReplayMessages:
             message = await visible(self.inbox, message_id, to=caller)
             if message.stage not in STUCK:
                 raise WrongStageError(message.stage)
-            body = None if message.is_notice else await self.texts.body_of(message)
+            own = message.is_notice or message.is_event
+            body = None if own else await self.texts.body_of(message)
             destination = await self._destination(message, body)
             if destination is None:
                 return Changeset(), message
@@ -159,7 +160,7 @@ class ReplayMessages:
         self, message: InboxMessage, body: SecretText | None
     ) -> Destination | None:
         if body is None:
-            # What people are told was sealed for this owner.
+            # The hub itself has made it for this owner.
             return message.destination
         if message.origin.account is None:
             return None

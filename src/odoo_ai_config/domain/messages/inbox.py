@@ -45,6 +45,8 @@ UNDELIVERED_REASON: Final = "not_delivered"
 GATHERED_REASON: Final = "gathered"
 # The event of a notice: the hub tells people in Chatwoot that a message has no answer.
 HUB_NOTICE: Final = "hub_notice"
+# The event of a message to a subscription.
+HUB_EVENT: Final = "hub_event"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -348,6 +350,13 @@ class InboxMessage:
         return self.origin.event == HUB_NOTICE
 
     @property
+    def is_event(self) -> bool:
+        """
+        Whether the hub wrote it itself, to tell a subscription of something.
+        """
+        return self.origin.event == HUB_EVENT
+
+    @property
     def is_whole(self) -> bool:
         """
         Whether its crew may have been asked: then nothing more is gathered into it.
@@ -361,7 +370,8 @@ class InboxMessage:
         """
         When a customer's message got stuck of which nobody in Chatwoot was told; None for others.
         """
-        untold = self.stage in STUCK and self.told_at is None and not self.is_notice
+        for_people = not self.is_notice and not self.is_event
+        untold = self.stage in STUCK and self.told_at is None and for_people
         return self.updated_at if untold else None
 
     @property

@@ -63,6 +63,8 @@ _TAIL: Final = (
 _AWAY: Final = "chatwoot_unavailable"
 _NO_RELEASE: Final = Release(0, 0)
 _LONGEST_TRYING: Final = timedelta(days=1)
+# A receiver of events that fails for longer is switched off.
+LONGEST_TELLING: Final = timedelta(days=3)
 
 
 class Knowledge(enum.Enum):
@@ -81,7 +83,8 @@ def cause_to_tell(message: InboxMessage, rules: AnswerRules, *, now: datetime) -
 
     None if they are not: it has an answer or may soon have one, they know, or the *rules* say so.
     """
-    if rules.unanswered is None or message.told_at is not None or message.is_notice:
+    own = message.is_notice or message.is_event
+    if rules.unanswered is None or message.told_at is not None or own:
         return None
     if message.stage in STUCK:
         return message.reason if message.reason in CAUSES else OTHER_CAUSE
@@ -129,8 +132,11 @@ def keeps_trying(message: InboxMessage, *, now: datetime) -> bool:
     """
     Whether the hub tries *message* again however often it failed.
 
-    Nobody else tells people, so a notice outlives a day in which Chatwoot is away.
+    Nobody else tells people, so a notice outlives a day in which Chatwoot is away; and an event
+    outlives a weekend in which nobody looks after its receiver.
     """
+    if message.is_event:
+        return now < message.received_at + LONGEST_TELLING
     return message.is_notice and now < message.received_at + _LONGEST_TRYING
 
 

@@ -24,6 +24,7 @@ _HERE: Final = "odoo_ai_config.entrypoints.cli"
 # start pays for the others.
 _COMMANDS: Final = {
     "keys": "commands.keys",
+    "subscriptions": "commands.subscriptions",
     "addresses": "commands.addresses",
     "keyring": "commands.keyring",
     "credentials": "commands.credentials",

@@ -57,6 +57,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 from odoo_ai_config.entrypoints.http.platform.request_trace import NOWHERE
 from odoo_ai_config.entrypoints.http.reconciliation.handlers import ROUTES as RECONCILIATION
 from odoo_ai_config.entrypoints.http.status.handlers import ROUTES as STATUS
+from odoo_ai_config.entrypoints.http.subscriptions.handlers import ROUTES as SUBSCRIPTIONS
 from odoo_ai_config.entrypoints.http.tenants.handlers import ROUTES as TENANTS
 from odoo_ai_config.entrypoints.http.tenants.lifecycle import ROUTES as TENANT_LIFECYCLE
 from odoo_ai_config.entrypoints.http.ui.handlers import ROUTES as PAGES
@@ -90,6 +91,7 @@ GROUPS: Final = (
     CONVERSATIONS,
     AUDIT,
     FEED,
+    SUBSCRIPTIONS,
     ADDRESSES,
     RECORDS,
     KEYS,

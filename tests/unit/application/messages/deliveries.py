@@ -192,7 +192,7 @@ def remade(
     A delivery of which some parts are others.
     """
     ask, post = deliver.asking, deliver.posting
-    writer = deliver.writer if store is None else StepWriter(store)
+    writer = deliver.writer if store is None else StepWriter(store, deliver.writer.events)
     return evolve(
         deliver,
         writer=writer,

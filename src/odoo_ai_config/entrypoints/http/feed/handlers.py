@@ -10,11 +10,10 @@ from functools import lru_cache
 from typing import Annotated, Final
 
 from aiohttp import hdrs, web
-from msgspec import UNSET, Meta
+from msgspec import Meta
 
 from odoo_ai_config.application.feed import BEAT, FeedPage, Follower
 from odoo_ai_config.domain.access import ApiKey, Scope
-from odoo_ai_config.domain.channels.history import moment_text
 from odoo_ai_config.domain.errors import CodedError, TenantForbiddenError
 from odoo_ai_config.domain.feed import (
     EVERYTHING,
@@ -22,6 +21,7 @@ from odoo_ai_config.domain.feed import (
     FeedCompactedError,
     FeedKind,
     Interest,
+    body_of_change,
 )
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.entrypoints.apps import App
@@ -111,7 +111,7 @@ async def read_changes(request: web.Request, caller: ApiKey) -> web.Response:
     else:
         async with feed.following(since, caller=caller, interest=interest) as follower:
             page = await _waited(request, follower, wait)
-    told = FeedChanges(changes=list(map(change_shown, page.changes)), cursor=page.cursor)
+    told = {"changes": list(map(body_of_change, page.changes)), "cursor": page.cursor}
     return shown(told, NO_STORE)
 
 
@@ -221,28 +221,10 @@ def _interest_of(request: web.Request) -> Interest:
     return Interest(_KIND.of(request) or EVERYTHING.kinds, _TENANT.of(request))
 
 
-def change_shown(change: Change) -> FeedChange:
-    """
-    A change as the API shows it.
-    """
-    return FeedChange(
-        cursor=change.cursor,
-        at=moment_text(change.at),
-        kind=change.kind,
-        action=change.action,
-        tenants=[tenant.value for tenant in change.tenants],
-        domain=UNSET if change.area is None else change.area.value,
-        document=UNSET if change.document is None else change.document.value,
-        name=UNSET if change.name is None else change.name,
-        version=UNSET if change.version is None else change.version,
-        deleted=change.deleted or UNSET,
-    )
-
-
 # All listeners are sent the same.
 @lru_cache(maxsize=1024)
 def _event_of(change: Change) -> bytes:
-    data = json_bytes(change_shown(change))
+    data = json_bytes(body_of_change(change))
     return b"id: %s\nevent: change\ndata: %s\n\n" % (change.cursor.encode(), data)
 
 

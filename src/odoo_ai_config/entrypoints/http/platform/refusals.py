@@ -28,6 +28,10 @@ from odoo_ai_config.domain.channels.mapping import (
 from odoo_ai_config.domain.errors import CodedError
 from odoo_ai_config.domain.feed import FeedCompactedError
 from odoo_ai_config.domain.messages.inbox import WrongStageError
+from odoo_ai_config.domain.subscriptions import (
+    SubscriptionNotFoundError,
+    TooManySubscriptionsError,
+)
 from odoo_ai_config.domain.tenants import (
     AreaInUseError,
     AreaMovedError,
@@ -248,6 +252,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(domain.TenantNotFoundError, "Cliente não encontrado", "Tenant not found"),
         Row(domain.MappingNotFoundError, "Mapeamento não encontrado", "Mapping not found"),
         Row(domain.CredentialNotFoundError, "Credencial não encontrada", "Credential not found"),
+        Row(SubscriptionNotFoundError, "Assinatura não encontrada", "Subscription not found"),
         Row(domain.ApiKeyNotFoundError, "Chave de API não encontrada", "API key not found"),
         Row(
             domain.AddressNotFoundError,
@@ -314,6 +319,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "The mapping does not say which channel it means: send the list channels, which says "
             "everything",
             members=lambda error, _: {"section": error.section},
+        ),
+        Row(
+            TooManySubscriptionsError,
+            "O cliente já tem o máximo de assinaturas",
+            "The tenant has as many subscriptions as it may have",
         ),
         Row(
             AreaInUseError,
@@ -516,6 +526,11 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
             "The crew refused the message",
         ),
         Row(
+            application.SubscriberGoneError,
+            "O endereço da assinatura não existe mais",
+            "The address of the subscription is gone",
+        ),
+        Row(
             application.ChatwootRefusedError,
             "O Chatwoot recusou a resposta",
             "Chatwoot refused the answer",
@@ -557,6 +572,12 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(application.ContentionError, *_BUSY),
         Row(application.MasterKeyMissingError, *_VAULT_AWAY),
         Row(application.InvalidKeyRingError, *_VAULT_AWAY),
+        Row(
+            application.SubscriberUnavailableError,
+            "O destino da assinatura não aceitou o aviso",
+            "The receiver of the subscription did not take the event",
+            headers=lambda error: _retry_after(error.retry_after),
+        ),
         Row(
             application.CrewUnavailableError,
             "A crew não responde; tente novamente em instantes",

@@ -334,6 +334,18 @@ RULES: Final[Mapping[str, Text]] = {
         "deve listar tipos de mudança, como config,mapping",
         "must list kinds of changes, such as config,mapping",
     ),
+    "message_outcome": Text(
+        "deve listar fins de mensagens: answered, handed_over, dead",
+        "must list outcomes of messages: answered, handed_over, dead",
+    ),
+    "nothing_subscribed": Text(
+        "deve ter ao menos um tipo de mudança ou um fim de mensagem",
+        "must have at least one kind of change or one outcome of a message",
+    ),
+    "subscription_id": Text(
+        "deve ser o identificador de uma assinatura", "must be the id of a subscription"
+    ),
+    "domain_reserved": Text("é um nome reservado ao próprio hub", "is a name of the hub's own"),
     "wait": Text("deve ser um inteiro de 0 a {limit}", "must be an integer from 0 to {limit}"),
     "scopes": Text("deve ter ao menos um escopo", "must have at least one scope"),
     "scope": Text("tem um escopo desconhecido", "has an unknown scope"),

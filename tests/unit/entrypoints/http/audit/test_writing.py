@@ -32,7 +32,10 @@ IDLE: Final = {
     *("generateDescription", "describeProduct", "updatePrices", "searchProducts"),
 }
 # A message is its own record; a crew that answers one has no reason to give.
-MESSAGES: Final = {"receiveMessage", "receiveMessageWithToken", "answerMessage"}
+MESSAGES: Final = {
+    *("receiveMessage", "receiveMessageWithToken", "answerMessage"),
+    "testSubscription",
+}
 # Without a key there is nobody who could say why.
 WITHOUT_A_KEY: Final = {"receiveRecord"}
 WHY: Final = "INC-4711"
@@ -142,7 +145,7 @@ async def said(web: WebHub) -> list[AuditEntry]:
 
 async def prepared(web: WebHub) -> dict[str, str]:
     """
-    A client with everything; the ids of a message, a key and an address.
+    A client with everything; the ids of a message, a key, an address and a subscription.
     """
     for event in (having(fixture("credentials_flat"), "retail", "domain"), CHANNEL):
         assert (await web.send(event)).status == 200
@@ -150,13 +153,20 @@ async def prepared(web: WebHub) -> dict[str, str]:
     await kill(web, message)
     key = await web.new_key()
     address = await (await done(web, "createAddress")).json()
-    return {"message_id": message, "key": key.split("_")[1], "address": address["id"]}
+    subscription = await (await done(web, "createSubscription")).json()
+    return {
+        "message_id": message,
+        "key": key.split("_")[1],
+        "address": address["id"],
+        "subscription": subscription["id"],
+    }
 
 
 @pytest.mark.parametrize("identity", sorted(WRITING.keys() - IDLE - MESSAGES - WITHOUT_A_KEY))
 async def test_whatever_writes_says_why(web: WebHub, identity: str) -> None:
     ids = await prepared(web)
-    ids["id"] = ids["address" if "Address" in identity else "key"]
+    named = (name for name in ("address", "subscription") if name in identity.lower())
+    ids["id"] = ids[next(named, "key")]
     for before in CASES.get(identity, Case()).after:
         answer = await done(web, before, **ids)
         assert answer.status == 200, await answer.text()

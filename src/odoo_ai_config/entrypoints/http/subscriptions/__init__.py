@@ -1,0 +1,3 @@
+"""
+Subscriptions over HTTP.
+"""

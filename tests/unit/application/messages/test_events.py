@@ -1,0 +1,439 @@
+"""
+What subscriptions are told: of changes, of outcomes of messages, and until when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from odoo_ai_config.application import subscriptions
+from odoo_ai_config.application.documents.writing import DocumentWrite
+from odoo_ai_config.application.errors import (
+    CrewRefusedError,
+    SubscriberGoneError,
+    SubscriberUnavailableError,
+    TargetForbiddenError,
+)
+from odoo_ai_config.application.messages import events
+from odoo_ai_config.application.messages.progress import Progress
+from odoo_ai_config.application.subscriptions import SubscriptionChange
+from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
+from odoo_ai_config.domain.errors import InvalidValueError, TenantForbiddenError
+from odoo_ai_config.domain.feed import FeedKind
+from odoo_ai_config.domain.identifiers import CONFIG, ChatwootId, TenantId
+from odoo_ai_config.domain.messages.answers import Answer, HandOver
+from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
+from odoo_ai_config.domain.messages.notices import LONGEST_TELLING
+from odoo_ai_config.domain.subscriptions import (
+    MOST_SUBSCRIPTIONS,
+    MessageOutcome,
+    Subscription,
+    SubscriptionId,
+    SubscriptionNotFoundError,
+    TooManySubscriptionsError,
+)
+from tests.contract.samples import owner
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
+from tests.unit.application.messages.deliveries import (
+    ANSWER,
+    PLENTY,
+    Reaction,
+    carried_on,
+    delivered,
+    ready,
+)
+
+ACME = TenantId("acme")
+URL = "https://receiver.example.com/hook"
+NOTHING: frozenset[MessageOutcome] = frozenset()
+EVERY_OUTCOME = frozenset(MessageOutcome)
+EVERY_KIND = frozenset(FeedKind)
+
+
+async def subscribed(
+    hub: MemoryHub,
+    *kinds: FeedKind,
+    tenant: TenantId | None = ACME,
+    url: str = URL,
+    outcomes: frozenset[MessageOutcome] = NOTHING,
+) -> Subscription:
+    made, _ = await hub.manage_subscriptions.create(
+        tenant, url, frozenset(kinds), outcomes, caller=ANYBODY
+    )
+    return made
+
+
+async def publish(hub: MemoryHub, tenant: str, number: int) -> None:
+    write = DocumentWrite(owner(tenant).document(CONFIG), ANYBODY)
+    await hub.publish_document(write, text=f'{{"number": {number}}}')
+
+
+async def deliver_all(hub: MemoryHub) -> list[Progress]:
+    """
+    Make all events, and deliver all that is due.
+    """
+    await hub.announce_changes()
+    found = []
+    while taken := await taken_now(hub):
+        for message in taken:
+            step = await carried_on(hub, await hub.deliver_message(message))
+            if step.message.is_event:
+                found.append(step.progress)
+    return found
+
+
+async def taken_now(hub: MemoryHub) -> Sequence[InboxMessage]:
+    now = hub.clock.now()
+    until = now + hub.deliver_message.lease
+    return await hub.ports.inbox.claim(PLENTY, now=now, until=until)
+
+
+def told(hub: MemoryHub) -> list[str]:
+    return [str(one.body["type"]) for one in hub.webhooks.told]
+
+
+async def events_of(hub: MemoryHub) -> list[InboxMessage]:
+    page = await hub.ports.inbox.page(list(Stage), limit=500)
+    return [one for one in page if one.is_event]
+
+
+async def read(hub: MemoryHub, id_: SubscriptionId) -> Subscription:
+    listed = await hub.manage_subscriptions.listed(ACME, caller=ANYBODY)
+    return listed[id_.value]
+
+
+@pytest.fixture
+def hub() -> MemoryHub:
+    return MemoryHub()
+
+
+async def test_change_is_told_once_and_signed(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    await publish(hub, "other", 1)
+    assert await deliver_all(hub) == [Progress.TOLD]
+    assert await deliver_all(hub) == []
+    [event] = hub.webhooks.told
+    assert event.url == URL
+    assert event.body["type"] == "config.changed"
+    data = event.body["data"]
+    assert isinstance(data, dict)
+    assert (data["tenants"], data["document"], data["version"]) == (["acme"], "config", 1)
+    [secret] = event.secrets
+    assert secret.reveal().startswith("whsec_")
+    assert one.off is None
+
+
+async def test_nobody_is_told_of_what_was_before(hub: MemoryHub) -> None:
+    await publish(hub, "acme", 1)
+    await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 2)
+    await deliver_all(hub)
+    assert told(hub) == ["config.changed"]
+
+
+async def test_subscription_to_the_hub_is_told_of_all_tenants(hub: MemoryHub) -> None:
+    await subscribed(hub, *EVERY_KIND, tenant=None)
+    await publish(hub, "acme", 1)
+    await publish(hub, "other", 1)
+    channel = ChannelMapping(ChannelKey(ChatwootId("1")), owner("other"))
+    await hub.sync_mapping(channel, caller=ANYBODY)
+    await deliver_all(hub)
+    assert told(hub).count("config.changed") == 2
+    assert told(hub).count("mapping.changed") == 1
+
+
+async def test_tenant_that_loses_a_channel_is_not_told_to_whom(hub: MemoryHub) -> None:
+    channel = ChannelKey(ChatwootId("1"))
+    await hub.sync_mapping(ChannelMapping(channel, owner("acme")), caller=ANYBODY)
+    await subscribed(hub, FeedKind.MAPPING)
+    await hub.sync_mapping(ChannelMapping(channel, owner("other")), caller=ANYBODY)
+    await deliver_all(hub)
+    [event] = hub.webhooks.told
+    assert "other" not in str(event.body)
+
+
+async def test_other_processes_make_no_event_twice(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CONFIG)
+    for number in range(5):
+        await publish(hub, "acme", number)
+        assert await hub.announce_changes() == 1
+        # As a process that begins anew.
+        hub.announce_changes._looked = 0
+        assert await hub.announce_changes() == 0
+    assert len(await events_of(hub)) == 5
+
+
+async def test_long_time_without_an_event_is_noted(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_NOTED_AFTER", 3)
+    await subscribed(hub, FeedKind.CONFIG)
+    for number in range(6):
+        await publish(hub, "other", number)
+        await hub.announce_changes()
+    assert await events_of(hub) == []
+    await publish(hub, "acme", 1)
+    assert await hub.announce_changes() == 1
+
+
+async def test_many_events_come_in_portions(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_AT_A_TIME", 2)
+    await subscribed(hub, FeedKind.CONFIG)
+    for number in range(5):
+        await publish(hub, "acme", number)
+    assert await hub.announce_changes() == 5
+    assert await hub.announce_changes() == 0
+
+
+async def test_hub_without_subscriptions_reads_nothing(hub: MemoryHub) -> None:
+    await publish(hub, "acme", 1)
+    assert await hub.announce_changes() == 0
+    assert (await hub.ports.audit.end())[0].number == 0
+
+
+@pytest.mark.parametrize(
+    ("says", "outcome"),
+    [
+        (ANSWER, "answered"),
+        (Answer(handover=HandOver(note="Cliente quer falar com alguém")), "handed_over"),
+        (CrewRefusedError(), "dead"),
+    ],
+)
+async def test_outcome_of_a_message_is_told(says: Reaction, outcome: str) -> None:
+    hub, _, message_id = await ready(says)
+    await subscribed(hub, outcomes=EVERY_OUTCOME)
+    await deliver_all(hub)
+    [event] = hub.webhooks.told
+    assert event.body["type"] == f"message.{outcome}"
+    data = event.body["data"]
+    assert isinstance(data, dict)
+    assert (data["message_id"], data["tenant_id"]) == (message_id.value, "acme")
+    assert "Oi" not in str(event.body)
+
+
+async def test_only_chosen_outcomes_are_told() -> None:
+    hub, _, _ = await ready(ANSWER)
+    await subscribed(hub, outcomes=frozenset({MessageOutcome.DEAD}))
+    await deliver_all(hub)
+    assert hub.webhooks.told == []
+
+
+async def test_receiver_that_fails_is_asked_again_for_days_and_then_switched_off(
+    hub: MemoryHub,
+) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    hub.webhooks.failing[URL] = SubscriberUnavailableError(30.0)
+    await publish(hub, "acme", 1)
+    began = hub.clock.now()
+    assert await deliver_all(hub) == [Progress.PUT_OFF]
+    while hub.clock.now() < began + LONGEST_TELLING:
+        hub.clock.tick(timedelta(minutes=20))
+        await deliver_all(hub)
+    off = (await read(hub, one.id)).off
+    assert off is not None
+    assert off.reason == "failing"
+    [dead] = await events_of(hub)
+    assert (dead.stage, dead.reason) == (Stage.DEAD, "subscriber_unavailable")
+    # Nobody in Chatwoot has to know it, and nothing more is told.
+    assert [cause async for cause in hub.tell_people()] == []
+    await publish(hub, "acme", 2)
+    assert await deliver_all(hub) == []
+
+    hub.webhooks.failing.clear()
+    await hub.manage_subscriptions.change(
+        ACME, one.id, SubscriptionChange(on=True), caller=ANYBODY
+    )
+    hub.clock.tick(timedelta(minutes=1))
+    await hub.replay_messages(dead.id, caller=ANYBODY)
+    assert await deliver_all(hub) == [Progress.TOLD]
+
+
+async def test_address_that_is_gone_is_switched_off_at_once(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    hub.webhooks.failing[URL] = SubscriberGoneError()
+    await publish(hub, "acme", 1)
+    await publish(hub, "acme", 2)
+    assert await deliver_all(hub) == [Progress.DEAD, Progress.DEAD]
+    reasons = {event.reason for event in await events_of(hub)}
+    assert reasons == {"subscriber_gone", "subscription_off"}
+    off = (await read(hub, one.id)).off
+    assert off is not None
+    assert off.reason == "address_gone"
+
+
+async def test_address_that_is_forbidden_is_a_dead_letter(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CONFIG)
+    hub.webhooks.failing[URL] = TargetForbiddenError()
+    await publish(hub, "acme", 1)
+    assert await deliver_all(hub) == [Progress.DEAD]
+
+
+async def test_what_waits_for_a_removed_subscription_is_told_to_nobody(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    assert await hub.announce_changes() == 1
+    await hub.manage_subscriptions.remove(ACME, one.id, caller=ANYBODY)
+    assert await deliver_all(hub) == [Progress.IGNORED]
+    assert [event.reason for event in await events_of(hub)] == ["unsubscribed"]
+    with pytest.raises(SubscriptionNotFoundError):
+        await hub.manage_subscriptions.remove(ACME, one.id, caller=ANYBODY)
+
+
+async def test_outcome_of_a_message_that_is_gone_is_told_to_nobody() -> None:
+    hub, _, message_id = await ready(ANSWER)
+    await subscribed(hub, outcomes=EVERY_OUTCOME)
+    await delivered(hub)
+    del hub.state.messages[message_id]
+    assert await deliver_all(hub) == [Progress.IGNORED]
+    assert [event.reason for event in await events_of(hub)] == ["subject_gone"]
+
+
+async def test_two_secrets_sign_after_a_rotation(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    await deliver_all(hub)
+    _, secret = await hub.manage_subscriptions.rotate(ACME, one.id, caller=ANYBODY)
+    await publish(hub, "acme", 2)
+    await deliver_all(hub)
+    hub.clock.tick(timedelta(days=1))
+    await publish(hub, "acme", 3)
+    await deliver_all(hub)
+    before, both, after = (event.secrets for event in hub.webhooks.told)
+    assert both == (secret, *before)
+    assert after == (secret,)
+    assert before != after
+
+
+async def test_trial_is_told(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await hub.send_trial(ACME, one.id, caller=ANYBODY)
+    assert await deliver_all(hub) == [Progress.TOLD]
+    assert told(hub) == ["test"]
+    with pytest.raises(SubscriptionNotFoundError):
+        await hub.send_trial(ACME, SubscriptionId("sub_unknown1"), caller=ANYBODY)
+
+
+async def test_subscription_is_changed_and_switched_off(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    elsewhere = "https://elsewhere.example.com/"
+    manage = hub.manage_subscriptions
+    change = SubscriptionChange(elsewhere, frozenset({FeedKind.CREWS}), EVERY_OUTCOME, on=False)
+    changed = await manage.change(ACME, one.id, change, caller=ANYBODY)
+    assert changed == await read(hub, one.id)
+    assert (changed.url, changed.kinds) == (elsewhere, frozenset({FeedKind.CREWS}))
+    assert changed.off is not None
+    assert changed.off.reason == "by_hand"
+    for wrong in (
+        SubscriptionChange(url="ftp://x"),
+        SubscriptionChange(kinds=frozenset(), outcomes=NOTHING),
+    ):
+        with pytest.raises(InvalidValueError):
+            await manage.change(ACME, one.id, wrong, caller=ANYBODY)
+
+
+async def test_tenant_has_a_bounded_number(hub: MemoryHub) -> None:
+    for _ in range(MOST_SUBSCRIPTIONS):
+        await subscribed(hub, FeedKind.CONFIG)
+    with pytest.raises(TooManySubscriptionsError):
+        await subscribed(hub, FeedKind.CONFIG)
+    await subscribed(hub, FeedKind.CONFIG, tenant=None)
+
+
+async def test_secrets_of_a_removed_subscription_are_gone(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await hub.manage_subscriptions.remove(ACME, one.id, caller=ANYBODY)
+    assert not [name for name in hub.state.secrets if one.id.value in str(name)]
+
+
+async def test_subscriptions_are_for_administrators_of_their_tenant(hub: MemoryHub) -> None:
+    manage = hub.manage_subscriptions
+    made, _ = await manage.create(ACME, URL, EVERY_KIND, NOTHING, caller=bound_to("acme"))
+    assert made.id.value in await manage.listed(None, caller=bound_to("acme"))
+    for tenant in (TenantId("other"), None):
+        with pytest.raises(TenantForbiddenError):
+            await manage.create(tenant, URL, EVERY_KIND, NOTHING, caller=bound_to("acme"))
+    nobody = evolve(bound_to("acme"), scopes=frozenset({Scope.CONFIG_READ}))
+    with pytest.raises(ScopeMissingError):
+        await manage.listed(ACME, caller=nobody)
+
+
+async def test_erased_tenant_has_none(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    await hub.erase_tenant(ACME, caller=ANYBODY, confirmation="acme")
+    await deliver_all(hub)
+    assert hub.webhooks.told == []
+
+
+async def test_subscriptions_of_many_tenants_are_not_all_remembered(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "_MOST_KNOWN", 2)
+    lookup = hub.manage_subscriptions.subscriptions
+    for number in range(5):
+        assert await lookup.of(TenantId(f"t{number}")) == {}
+        assert len(lookup._known) <= 2
+
+
+async def test_what_was_removed_is_not_switched_off(hub: MemoryHub) -> None:
+    lookup = hub.manage_subscriptions.subscriptions
+    await lookup.switch_off(ACME, SubscriptionId("sub_unknown1"), "failing")
+    assert await lookup.of(ACME) == {}
+
+
+async def test_only_what_is_named_changes(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG, outcomes=EVERY_OUTCOME)
+    only_kinds = SubscriptionChange(kinds=frozenset({FeedKind.CREWS}))
+    changed = await hub.manage_subscriptions.change(ACME, one.id, only_kinds, caller=ANYBODY)
+    assert changed == evolve(one, kinds=frozenset({FeedKind.CREWS}))
+
+
+async def test_receiver_that_fails_is_left_alone_for_a_while(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CONFIG)
+    hub.webhooks.failing[URL] = SubscriberUnavailableError()
+    for number in range(3):
+        await publish(hub, "acme", number)
+    found = await deliver_all(hub)
+    assert found.count(Progress.PUT_OFF) == 1
+    assert set(found) == {Progress.PUT_OFF, Progress.WAITING}
+    hub.webhooks.failing.clear()
+    hub.clock.tick(timedelta(seconds=31))
+    assert await deliver_all(hub) == [Progress.TOLD] * 3
+
+
+async def test_receiver_that_hangs_gets_a_few_at_a_time(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CONFIG)
+    for number in range(6):
+        await publish(hub, "acme", number)
+    await hub.announce_changes()
+    hub.webhooks.answering.clear()
+    sending = [asyncio.create_task(hub.deliver_message(one)) for one in await taken_now(hub)]
+    done, hanging = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+    while len(done) < 2:
+        more, hanging = await asyncio.wait(hanging, return_when=asyncio.FIRST_COMPLETED)
+        done |= more
+    assert {task.result().progress for task in done} == {Progress.WAITING}
+    hub.webhooks.answering.set()
+    steps = await asyncio.gather(*hanging)
+    assert [step.progress for step in steps] == [Progress.TOLD] * 4
+
+
+async def test_renamed_tenant_is_told_as_before(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    await hub.announce_changes()
+    await hub.rename_tenant(ACME, TenantId("new"), caller=ANYBODY)
+    await publish(hub, "new", 2)
+    await deliver_all(hub)
+    assert {event.secrets for event in hub.webhooks.told} == {hub.webhooks.told[0].secrets}
+    versions = [event.body["data"]["version"] for event in hub.webhooks.told]  # type: ignore[index,call-overload]
+    assert 2 in versions
