@@ -402,6 +402,18 @@ class RefusalContract(StoreContract):
         with pytest.raises(RequestRecordedError):
             await stores.config.commit(everything())
 
+    async def test_recorded_request_is_told_before_a_changed_key(self, stores: Stores) -> None:
+        await stores.config.commit(Changeset(idempotency_record=request_record()))
+        unknown = tenant_key(key_id="another")
+        with pytest.raises(RequestRecordedError):
+            await stores.config.commit(
+                Changeset(
+                    revisions=(revision(),),
+                    sealed_under=unknown,
+                    idempotency_record=request_record(digest="other"),
+                )
+            )
+
     async def test_refused_replacement_of_an_api_key_leaves_it_as_it_was(
         self, stores: Stores
     ) -> None:

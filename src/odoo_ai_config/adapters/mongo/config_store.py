@@ -27,6 +27,7 @@ from odoo_ai_config.adapters.mongo.read_ahead import end_reading, reading_in
 from odoo_ai_config.adapters.mongo.records import read_all, read_one, to_record
 from odoo_ai_config.adapters.mongo.tenant_store import require_open
 from odoo_ai_config.application.errors import (
+    RequestRecordedError,
     StoreFailure,
     StoreUnavailableError,
     TenantKeyChangedError,
@@ -63,11 +64,7 @@ class MongoConfigStore(ConfigStore):
         if changeset.empty:
             return
         try:
-            await commit(self._database, changeset)
-        except ClosedError as error:
-            await require_open(self._database, changeset.tenants)
-            # It was reopened since.
-            raise RevisionConflictError from error
+            await self._commit(changeset)
         except TenantKeyChangedError:
             if changeset.sealed_under is not None:
                 self._database.sealing_keys.forget(changeset.sealed_under.tenant)
@@ -83,6 +80,20 @@ class MongoConfigStore(ConfigStore):
             for state in changeset.tenant_states:
                 self._database.standings.clear()
                 self._database.sealing_keys.forget(state.tenant)
+
+    async def _commit(self, changeset: Changeset) -> None:
+        try:
+            await commit(self._database, changeset)
+        except (ClosedError, RevisionConflictError, TenantKeyChangedError) as error:
+            record = changeset.idempotency_record
+            if record is not None and await self.idempotency_record(record.claim.id) is not None:
+                # That counts first, and the database had not come to it.
+                raise RequestRecordedError from error
+            if not isinstance(error, ClosedError):
+                raise
+            await require_open(self._database, changeset.tenants)
+            # It was reopened since.
+            raise RevisionConflictError from error
 
     @translated
     async def current(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Revision]:
