@@ -328,6 +328,9 @@ class SyncMapping:
             decision = event.decision
             if event.revisions:
                 await self.standings.require_mapped_at(said.owner, event.current)
+            else:
+                # There may be nothing to commit, which would ask.
+                await self.standings.require_open(said.owner.tenant)
             newest = decision.revision or event.current
             # The channel is another tenant's, or has a newer state: there is nothing to store.
             own = None if newest is None or decision.notices else newest.mapping

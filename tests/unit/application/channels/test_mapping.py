@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
-from odoo_ai_config.domain.changes import AuditAction
+from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.channels.mapping import (
     AccountSharedError,
     ChannelKey,
@@ -22,6 +22,7 @@ from odoo_ai_config.domain.channels.sections import MappingSections
 from odoo_ai_config.domain.errors import DomainError, MappingNotFoundError, TenantForbiddenError
 from odoo_ai_config.domain.identifiers import BusinessArea, ChatwootId, TenantArea, TenantId
 from odoo_ai_config.domain.outcomes import Notice
+from odoo_ai_config.domain.tenants import Standing, TenantErasedError, TenantState
 from tests.contract.samples import owner
 from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, claim
@@ -46,6 +47,15 @@ async def test_repeated_event_makes_no_version(hub: MemoryHub) -> None:
     again = await hub.sync_mapping(OF_A, caller=ANYBODY)
 
     assert (again.versions, again.changed) == ({"mapping": 1}, False)
+
+
+async def test_repeated_event_of_a_tenant_that_is_being_erased_is_refused(hub: MemoryHub) -> None:
+    await hub.sync_mapping(OF_A, caller=ANYBODY)
+    begun = TenantState(A.tenant, 1, Standing.ERASING, hub.clock.now(), "operator")
+    await hub.ports.store.commit(Changeset(tenant_states=(begun,)))
+
+    with pytest.raises(TenantErasedError):
+        await hub.sync_mapping(OF_A, caller=ANYBODY)
 
 
 async def test_unbound_key_moves_a_channel_and_the_loser_can_see_it(hub: MemoryHub) -> None:
