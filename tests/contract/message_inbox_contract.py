@@ -21,13 +21,14 @@ from odoo_ai_config.application.errors import (
     TenantKeyChangedError,
 )
 from odoo_ai_config.application.ports.config_store import PruneReport
-from odoo_ai_config.application.ports.message_inbox import ClaimLimits, StageCount
+from odoo_ai_config.application.ports.message_inbox import Census, ClaimLimits, StageCount
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey, Seen, succeeding
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, SecretText
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
+from odoo_ai_config.domain.events import event_message
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -1086,24 +1087,35 @@ class InboxListingContract(StoreContract):
         assert await stores.inbox.page(STUCK, tenant=TenantId("acme"), limit=9) == [crewless]
 
     async def test_census_counts_every_stage_that_is_not_final(self, stores: Stores) -> None:
-        assert await stores.inbox.census() == {}
+        assert await stores.inbox.census() == Census()
         for minute, stage in enumerate(Stage):
             for number in range(minute + 1):
                 name = f"message-{stage.value}-{number}"
                 await put(stores, at_stage(name, stage, minute=minute + number))
-        assert await stores.inbox.census() == {
-            stage: StageCount(minute + 1, AT + minute * MINUTE)
-            for minute, stage in enumerate(Stage)
-            if stage not in FINISHED
-        }
+        assert await stores.inbox.census() == Census(
+            {
+                stage: StageCount(minute + 1, AT + minute * MINUTE)
+                for minute, stage in enumerate(Stage)
+                if stage not in FINISHED
+            }
+        )
 
     async def test_census_follows_the_messages(self, stores: Stores) -> None:
         await put(stores, message(), message("message-2", minute=1), message().done(at=LATER))
-        assert await stores.inbox.census() == {
-            Stage.QUEUED: StageCount(1, AT + MINUTE),
-        }
+        assert await stores.inbox.census() == Census({Stage.QUEUED: StageCount(1, AT + MINUTE)})
         await put(stores, message("message-2", minute=1).done(at=LATER))
-        assert await stores.inbox.census() == {}
+        assert await stores.inbox.census() == Census()
+
+    async def test_census_counts_events_to_subscriptions_apart(self, stores: Stores) -> None:
+        told, failing = (
+            event_message(f"sub_12345678:test:{n}", MessageId(f"message-event-{n}"), None, at=AT)
+            for n in (1, 2)
+        )
+        await put(stores, told, message(minute=1), failing, failing.dead(reason="off", at=LATER))
+        assert await stores.inbox.census() == Census(
+            {Stage.QUEUED: StageCount(1, AT + MINUTE)},
+            {Stage.QUEUED: StageCount(1, AT), Stage.DEAD: StageCount(1, AT)},
+        )
 
 
 class InboxPruneContract(StoreContract):

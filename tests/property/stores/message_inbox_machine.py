@@ -368,10 +368,12 @@ class MessageInboxMachine(RuleBasedStateMachine):
     def census_is_that_of_the_model(self) -> None:
         waiting = [one for one in self.model.messages if one.stage in OPEN | STUCK]
         counts = Counter(one.stage for one in waiting)
-        assert self.run(self.stores.inbox.census()) == {
+        found = self.run(self.stores.inbox.census())
+        assert found.messages == {
             stage: StageCount(count, min(one.received_at for one in waiting if one.stage is stage))
             for stage, count in counts.items()
         }
+        assert found.events == {}
 
     def next_due_is_that_of_the_model(self) -> None:
         due = [one.due_at for one in self.model.heads() if one.due_at is not None]

@@ -4,7 +4,7 @@ Received messages in memory.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
@@ -13,7 +13,12 @@ from itertools import islice
 from attrs import define, evolve, field
 
 from odoo_ai_config.adapters.memory.state import MemoryAdapter
-from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
+from odoo_ai_config.application.ports.message_inbox import (
+    Census,
+    ClaimLimits,
+    MessageInbox,
+    StageCount,
+)
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import TenantId
@@ -168,14 +173,14 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         messages[message.id] = evolve(known, persons=tuple(persons))
         return True
 
-    async def census(self) -> Mapping[Stage, StageCount]:
-        waiting = OPEN | STUCK
-        messages = [one for one in self.state.messages.values() if one.stage in waiting]
-        counts = Counter(message.stage for message in messages)
-        oldest: dict[Stage, datetime] = {}
-        for message in messages:
-            oldest.setdefault(message.stage, message.received_at)
-        return {stage: StageCount(count, oldest[stage]) for stage, count in counts.items()}
+    async def census(self) -> Census:
+        found: dict[tuple[bool, Stage], list[datetime]] = {}
+        for one in self.state.messages.values():
+            if one.stage in OPEN | STUCK:
+                found.setdefault((one.is_event, one.stage), []).append(one.received_at)
+        return Census.of(
+            (*group, StageCount(len(times), times[0])) for group, times in found.items()
+        )
 
     async def prune(
         self, *, before: datetime, own: Mapping[TenantId, datetime] | None = None

@@ -31,7 +31,12 @@ from odoo_ai_config.adapters.mongo.records import (
     to_instant,
     to_record,
 )
-from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
+from odoo_ai_config.application.ports.message_inbox import (
+    Census,
+    ClaimLimits,
+    MessageInbox,
+    StageCount,
+)
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
@@ -278,24 +283,31 @@ class MongoMessageInbox(MessageInbox):
         return result.matched_count == 1
 
     @translated
-    async def census(self) -> Mapping[Stage, StageCount]:
+    async def census(self) -> Census:
         groups = await self._database.aggregated(
             "messages",
             [
                 {"$match": {"stage": {"$in": [stage.value for stage in OPEN | STUCK]}}},
                 {
                     "$group": {
-                        "_id": "$stage",
+                        "_id": {
+                            "stage": "$stage",
+                            "of_events": {"$eq": ["$origin.event", HUB_EVENT]},
+                        },
                         "count": {"$sum": 1},
                         "oldest": {"$min": "$received_at"},
                     }
                 },
             ],
         )
-        return {
-            Stage(group["_id"]): StageCount(group["count"], from_instant(group["oldest"]))
+        return Census.of(
+            (
+                group["_id"]["of_events"],
+                Stage(group["_id"]["stage"]),
+                StageCount(group["count"], from_instant(group["oldest"])),
+            )
             for group in groups
-        }
+        )
 
     @translated
     async def prune(

@@ -28,7 +28,12 @@ from odoo_ai_config.adapters.sqlite.pruning import prune_messages
 from odoo_ai_config.adapters.sqlite.row_layout import Row, microseconds, time_of
 from odoo_ai_config.adapters.sqlite.rows import json_values, optional
 from odoo_ai_config.adapters.sqlite.writer import Transaction
-from odoo_ai_config.application.ports.message_inbox import ClaimLimits, MessageInbox, StageCount
+from odoo_ai_config.application.ports.message_inbox import (
+    Census,
+    ClaimLimits,
+    MessageInbox,
+    StageCount,
+)
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import TenantId
@@ -137,11 +142,13 @@ _PAGE: Final = (
 )
 _ABOVE_ALL: Final = 2**63 - 1
 _CENSUS: Final = """
-SELECT stage, count, received_at
+SELECT of_events, counted.stage, count, received_at
 FROM (
-  SELECT stage, count(*) AS count, min(number) AS oldest FROM messages
-  WHERE stage IN ('queued', 'awaiting', 'answered', 'unresolved', 'dead', 'failed') GROUP BY stage
-) JOIN messages USING (stage) WHERE number = oldest
+  SELECT event = 'hub_event' AS of_events, stage, count(*) AS count, min(number) AS oldest
+  FROM messages
+  WHERE stage IN ('queued', 'awaiting', 'answered', 'unresolved', 'dead', 'failed')
+  GROUP BY stage, of_events
+) AS counted JOIN messages ON number = oldest
 """
 
 
@@ -272,11 +279,12 @@ class SqliteMessageInbox(MessageInbox):
 
         return await self._database.write(write)
 
-    async def census(self) -> Mapping[Stage, StageCount]:
+    async def census(self) -> Census:
         counts = await self._database.select(_CENSUS, (), tuple)
-        return {
-            Stage(stage): StageCount(count, time_of(oldest)) for stage, count, oldest in counts
-        }
+        return Census.of(
+            (bool(of_events), Stage(stage), StageCount(count, time_of(oldest)))
+            for of_events, stage, count, oldest in counts
+        )
 
     async def prune(
         self, *, before: datetime, own: Mapping[TenantId, datetime] | None = None

@@ -5,12 +5,12 @@ Reads and claims received messages. `ConfigStore.commit` writes them.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey
@@ -44,6 +44,30 @@ class StageCount:
 
     count: int
     oldest: datetime
+
+
+@frozen
+class Census:
+    """
+    How many messages are at each stage that is open or stuck; empty stages are left out.
+
+    Args:
+        messages: Those of customers, and notices to people.
+        events: Those that tell a subscription of something.
+    """
+
+    messages: Mapping[Stage, StageCount] = field(factory=dict)
+    events: Mapping[Stage, StageCount] = field(factory=dict)
+
+    @classmethod
+    def of(cls, counts: Iterable[tuple[bool, Stage, StageCount]]) -> Census:
+        """
+        The census of *counts*, of which each says first whether it is of events.
+        """
+        parts: tuple[dict[Stage, StageCount], dict[Stage, StageCount]] = {}, {}
+        for of_events, stage, count in counts:
+            parts[of_events][stage] = count
+        return cls(*parts)
 
 
 class MessageInbox(Protocol):
@@ -190,9 +214,9 @@ class MessageInbox(Protocol):
         """
 
     @abstractmethod
-    async def census(self) -> Mapping[Stage, StageCount]:
+    async def census(self) -> Census:
         """
-        How many messages are at each stage that is open or stuck; empty stages are left out.
+        Count what is not finished.
 
         The cost does not grow with the number of finished messages.
         """

@@ -78,10 +78,12 @@ def _of(accounts: Sequence[ChatwootAccount]) -> str:
 async def _stuck(services: Services) -> CheckResult:
     census = await services.ports.inbox.census()
     counts = [
-        f"{census[stage].count} {stage.value}"
+        f"{census.messages[stage].count} {stage.value}"
         for stage in Stage
-        if stage in STUCK and stage in census
+        if stage in STUCK and stage in census.messages
     ]
+    if Stage.DEAD in census.events:
+        counts.append(f"{census.events[Stage.DEAD].count} dead a assinaturas")
     if counts:
         return warning(
             "mensagens",

@@ -5,7 +5,7 @@ Metrics for operators. No label holds a tenant, a key or a part of a request's b
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from itertools import accumulate
@@ -26,7 +26,7 @@ from odoo_ai_config.application.errors import ApplicationError, StoreFailure
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.messages.spooling import Fate
 from odoo_ai_config.application.ports.clock import Clock
-from odoo_ai_config.application.ports.message_inbox import StageCount
+from odoo_ai_config.application.ports.message_inbox import Census, StageCount
 from odoo_ai_config.application.ports.message_spool import SpoolCensus
 from odoo_ai_config.domain.conversations.answering import Silence
 from odoo_ai_config.domain.crews import CrewKind
@@ -129,23 +129,49 @@ class _Requests(Collector):
         yield from self._latency.collect()
 
 
-class _Queue:
+class _Stages:
     """
-    The number of messages per stage and the age of the oldest, by the store's last answer.
+    How much is at each of some *stages*, and the age of the oldest.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._messages = Gauge(
-            "odoo_ai_config_messages",
-            "Messages that are not finished, by stage",
+    def __init__(
+        self, registry: CollectorRegistry, one: str, what: str, stages: Collection[Stage]
+    ) -> None:
+        self._count = Gauge(
+            f"odoo_ai_config_{one}s",
+            f"{what} that are not finished, by stage",
             ["stage"],
             registry=registry,
         )
         self._oldest = Gauge(
-            "odoo_ai_config_oldest_message_seconds",
-            "Time since the oldest message of a stage was received",
+            f"odoo_ai_config_oldest_{one}_seconds",
+            f"Time since the oldest of a stage came, of {what.lower()}",
             ["stage"],
             registry=registry,
+        )
+        self._stages = stages
+
+    def show(self, counts: Mapping[Stage, StageCount], now: datetime) -> None:
+        for stage in self._stages:
+            found = counts.get(stage)
+            age = 0.0 if found is None else (now - found.oldest).total_seconds()
+            self._count.labels(stage.value).set(0 if found is None else found.count)
+            self._oldest.labels(stage.value).set(max(0.0, age))
+
+    def clear(self) -> None:
+        self._count.clear()
+        self._oldest.clear()
+
+
+class _Queue:
+    """
+    What is not finished, by the store's last answer.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._messages = _Stages(registry, "message", "Messages", OPEN | STUCK)
+        self._events = _Stages(
+            registry, "subscription_event", "Events to subscriptions", (Stage.QUEUED, Stage.DEAD)
         )
         self._store_up = Gauge(
             "odoo_ai_config_store_up",
@@ -154,9 +180,7 @@ class _Queue:
         )
         self._known_until = float("-inf")
 
-    async def refresh(
-        self, census: Callable[[], Awaitable[Mapping[Stage, StageCount]]], clock: Clock
-    ) -> None:
+    async def refresh(self, census: Callable[[], Awaitable[Census]], clock: Clock) -> None:
         """
         Ask the store, unless the last answer is recent: anybody may read metrics, at any rate.
 
@@ -168,16 +192,13 @@ class _Queue:
             counts = await census()
         except ApplicationError:
             self._messages.clear()
-            self._oldest.clear()
+            self._events.clear()
             self._store_up.set(0)
             self._known_until = float("-inf")
             return
         now = clock.now()
-        for stage in OPEN | STUCK:
-            found = counts.get(stage)
-            age = 0.0 if found is None else (now - found.oldest).total_seconds()
-            self._messages.labels(stage.value).set(0 if found is None else found.count)
-            self._oldest.labels(stage.value).set(max(0.0, age))
+        self._messages.show(counts.messages, now)
+        self._events.show(counts.events, now)
         self._store_up.set(1)
         self._known_until = clock.monotonic() + _QUEUE_KNOWN_SECONDS
 

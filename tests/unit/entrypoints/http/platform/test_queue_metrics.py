@@ -3,6 +3,9 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from odoo_ai_config.domain.changes import Changeset
+from odoo_ai_config.domain.events import event_message
+from odoo_ai_config.domain.messages.inbox import MessageId
 from odoo_ai_config.entrypoints.http.platform.metrics import Metrics
 from tests.unit.application.messages.deliveries import received
 from tests.unit.entrypoints.http.web_hub import FIXTURES, WebHub
@@ -11,7 +14,9 @@ from tests.unit.entrypoints.http.web_hub import FIXTURES, WebHub
 async def gauges(web: WebHub) -> dict[str, float]:
     text = await (await web.with_key("").get("/metrics")).text()
     found = re.findall(
-        r'^(odoo_ai_config_(?:oldest_)?message\w*\{stage="\w+"\}) (\S+)$', text, re.MULTILINE
+        r'^(odoo_ai_config_(?:oldest_)?(?:message|subscription)\w*\{stage="\w+"\}) (\S+)$',
+        text,
+        re.MULTILINE,
     )
     return {
         name.removeprefix("odoo_ai_config_").replace('{stage="', " ").removesuffix('"}'): float(
@@ -29,6 +34,17 @@ async def test_queue_is_told_by_stage_and_age(web: WebHub) -> None:
     assert (told["messages unresolved"], told["messages queued"]) == (2, 0)
     assert told["oldest_message_seconds unresolved"] == 60
     assert told["oldest_message_seconds queued"] == 0
+
+
+async def test_events_to_a_receiver_that_fails_are_no_customers_who_wait(web: WebHub) -> None:
+    name = "sub_12345678:test:1"
+    event = event_message(name, MessageId("message-1"), None, at=web.hub.clock.now())
+    await web.hub.ports.store.commit(Changeset(messages=(event,)))
+    web.hub.clock.tick(timedelta(hours=2))
+    told = await gauges(web)
+    assert (told["messages queued"], told["oldest_message_seconds queued"]) == (0, 0)
+    assert told["subscription_events queued"] == 1
+    assert told["oldest_subscription_event_seconds queued"] == 7200
 
 
 async def test_store_is_not_asked_for_everybody_who_looks(web: WebHub) -> None:
