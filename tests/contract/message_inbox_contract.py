@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from attrs import evolve
@@ -28,7 +29,6 @@ from odoo_ai_config.domain.conversations.state import ConversationKey, Seen, suc
 from odoo_ai_config.domain.credentials.secrets import SealedSecret, SecretText
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy
 from odoo_ai_config.domain.errors import RevisionConflictError
-from odoo_ai_config.domain.events import event_message
 from odoo_ai_config.domain.identifiers import HUB, ChatwootId, TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -41,6 +41,7 @@ from odoo_ai_config.domain.messages.inbox import (
     answer_context,
     body_context,
 )
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 from tests import strategies
 from tests.contract.samples import (
     AT,
@@ -48,6 +49,7 @@ from tests.contract.samples import (
     MINUTE,
     answer_to,
     destination,
+    event_to,
     everything,
     fingerprint,
     key,
@@ -1086,6 +1088,22 @@ class InboxListingContract(StoreContract):
         assert await stores.inbox.page(STUCK, tenant=HUB, limit=9) == [stray("message-2")]
         assert await stores.inbox.page(STUCK, tenant=TenantId("acme"), limit=9) == [crewless]
 
+    async def test_events_are_listed_apart_or_with_the_others(self, stores: Stores) -> None:
+        one, two = SubscriptionId("sub_12345678"), SubscriptionId("sub_123456789")
+        told = [event_to(who, n) for n, who in enumerate((one, two, one, one))]
+        dead = told[2].dead(reason="off", at=LATER)
+        await put(stores, told[0], message(), told[1], told[2], dead, told[3], stray("message-2"))
+        page = partial(stores.inbox.page, list(Stage), limit=9)
+        assert await page() == [stray("message-2"), told[3], dead, told[1], message(), told[0]]
+        assert await page(events=False) == [stray("message-2"), message()]
+        assert await page(events=one) == [told[3], dead, told[0]]
+        assert await page(events=one, oldest_first=True) == [told[0], dead, told[3]]
+        assert await page(events=one, after=told[3].id, tenant=HUB) == [dead, told[0]]
+        assert await page(events=one, tenant=TenantId("acme")) == []
+        assert await stores.inbox.page([Stage.DEAD], events=one, limit=9) == [dead]
+        assert await page(events=two) == [told[1]]
+        assert await page(events=SubscriptionId("sub_1234567890")) == []
+
     async def test_census_counts_every_stage_that_is_not_final(self, stores: Stores) -> None:
         assert await stores.inbox.census() == Census()
         for minute, stage in enumerate(Stage):
@@ -1107,10 +1125,7 @@ class InboxListingContract(StoreContract):
         assert await stores.inbox.census() == Census()
 
     async def test_census_counts_events_to_subscriptions_apart(self, stores: Stores) -> None:
-        told, failing = (
-            event_message(f"sub_12345678:test:{n}", MessageId(f"message-event-{n}"), None, at=AT)
-            for n in (1, 2)
-        )
+        told, failing = (event_to(SubscriptionId("sub_12345678"), n) for n in (1, 2))
         await put(stores, told, message(minute=1), failing, failing.dead(reason="off", at=LATER))
         assert await stores.inbox.census() == Census(
             {Stage.QUEUED: StageCount(1, AT + MINUTE)},

@@ -53,6 +53,7 @@ from odoo_ai_config.domain.credentials.secrets import (
 )
 from odoo_ai_config.domain.documents.document import AuthoredYaml, Document
 from odoo_ai_config.domain.documents.revisions import RetentionPolicy, Revision, tombstone
+from odoo_ai_config.domain.events import event_message, trial_event
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
@@ -78,6 +79,7 @@ from odoo_ai_config.domain.messages.inbox import (
 )
 from odoo_ai_config.domain.outcomes import Notice, Outcome, WriteKind
 from odoo_ai_config.domain.retention import Retention
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 
 # In the future of every machine: a store that expires records by its own clock must keep these.
 # Microseconds, because a store has to keep them.
@@ -262,6 +264,14 @@ def destination(
     tenant: str = "acme", domain: str = "default", crew: str | None = "sales"
 ) -> Destination:
     return Destination(owner(tenant, domain), crew, Rule.INBOX, Release(1, 2))
+
+
+def event_to(subscription: SubscriptionId, number: int = 1) -> InboxMessage:
+    """
+    A message with an event to a subscription to the whole hub, due at once.
+    """
+    id_ = MessageId(f"message-event-{number}")
+    return event_message(trial_event(subscription, str(number)), id_, None, at=AT)
 
 
 def message(

@@ -57,6 +57,21 @@ class EventSubject:
     message: MessageId | None = None
 
 
+def names_of_events(subscription: SubscriptionId) -> tuple[str, str]:
+    """
+    The names of all events to *subscription* are from the first of the two to below the second.
+    """
+    return f"{subscription}:", f"{subscription};"
+
+
+def tells(message: InboxMessage, subscription: SubscriptionId) -> bool:
+    """
+    Whether *message* takes an event to *subscription*.
+    """
+    subject = subject_of(message)
+    return subject is not None and subject.subscription == subscription
+
+
 def change_event(subscription: SubscriptionId, change: Change) -> str:
     """
     The name of the event that tells *subscription* of *change*; the same each time.

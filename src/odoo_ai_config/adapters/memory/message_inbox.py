@@ -21,6 +21,7 @@ from odoo_ai_config.application.ports.message_inbox import (
 )
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
+from odoo_ai_config.domain.events import tells
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     OPEN,
@@ -31,6 +32,7 @@ from odoo_ai_config.domain.messages.inbox import (
     Origin,
     Stage,
 )
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 
 
 @define
@@ -126,6 +128,7 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         stages: Collection[Stage],
         *,
         tenant: TenantId | None = None,
+        events: SubscriptionId | bool = True,
         after: MessageId | None = None,
         limit: int,
         oldest_first: bool = False,
@@ -138,7 +141,10 @@ class MemoryMessageInbox(MemoryAdapter, MessageInbox):
         found = (
             message
             for message in ordered
-            if message.stage in stages and tenant in {None, message.holder.tenant}
+            if message.stage in stages
+            and tenant in {None, message.holder.tenant}
+            and (events or not message.is_event)
+            and (isinstance(events, bool) or tells(message, events))
         )
         return list(islice(found, limit))
 

@@ -40,6 +40,7 @@ from odoo_ai_config.application.ports.message_inbox import (
 from odoo_ai_config.domain.channels.routing import IncomingMessage
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
+from odoo_ai_config.domain.events import names_of_events
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -52,6 +53,7 @@ from odoo_ai_config.domain.messages.inbox import (
     Origin,
     Stage,
 )
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 
 # The most heads of one look: 10 KB.
 _LOOK: Final = 100
@@ -230,6 +232,7 @@ class MongoMessageInbox(MessageInbox):
         stages: Collection[Stage],
         *,
         tenant: TenantId | None = None,
+        events: SubscriptionId | bool = True,
         after: MessageId | None = None,
         limit: int,
         oldest_first: bool = False,
@@ -239,6 +242,12 @@ class MongoMessageInbox(MessageInbox):
         wanted: Record = {"stage": {"$in": [stage.value for stage in stages]}}
         if tenant is not None:
             wanted["holder.tenant"] = tenant.value
+        if not events:
+            wanted["origin.event"] = {"$ne": HUB_EVENT}
+        elif isinstance(events, SubscriptionId):
+            first, beyond = names_of_events(events)
+            wanted["origin.event"] = HUB_EVENT
+            wanted["origin.delivery"] = {"$gte": first, "$lt": beyond}
         if after is not None:
             last = await self._messages.find_one({"_id": after.value}, ["arrival"])
             if last is None:

@@ -24,7 +24,13 @@ from odoo_ai_config.adapters.mongo.pruning import batches
 from odoo_ai_config.adapters.mongo.records import from_record
 from odoo_ai_config.domain.channels.phone import comparable
 from odoo_ai_config.domain.identifiers import RETENTION
-from odoo_ai_config.domain.messages.inbox import ANSWER, BODY, TEXT_PURPOSES, InboxMessage
+from odoo_ai_config.domain.messages.inbox import (
+    ANSWER,
+    BODY,
+    HUB_EVENT,
+    TEXT_PURPOSES,
+    InboxMessage,
+)
 
 # Takes how many more records a step has seen.
 Progress: TypeAlias = Callable[[int], None]
@@ -104,9 +110,16 @@ COLLECTIONS: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel(["conversation", "turn"], name="queue", partialFilterExpression={"open": True}),
         IndexModel(["conversation", ("arrival", DESCENDING)], name="by_conversation"),
         # Covers the counting of those that wait: no message is read for it.
-        IndexModel(["stage", ("arrival", DESCENDING), "received_at"], name="newest"),
+        IndexModel(
+            ["stage", ("arrival", DESCENDING), "received_at", "origin.event"], name="at_stage"
+        ),
         IndexModel(["holder.tenant", "stage", ("arrival", DESCENDING)], name="of_tenant"),
         IndexModel(["stage", "updated_at", "_id"], name="by_stage"),
+        IndexModel(
+            ["origin.delivery"],
+            name="events",
+            partialFilterExpression={"origin.event": HUB_EVENT},
+        ),
         # Those of earlier versions have none and a text: they are found by that.
         IndexModel(["persons", "body"], name="of_persons"),
         *(
@@ -153,7 +166,7 @@ FORMER: Final[Mapping[str, Sequence[str]]] = {
     "audit": ["newest", "of_tenant"],
     "documents": ["living"],
     "mappings": ["owner"],
-    "messages": ["marks", "ready", "turns", "of_conversation", "finished"],
+    "messages": ["marks", "ready", "turns", "of_conversation", "finished", "newest"],
     "secrets": ["purpose"],
 }
 

@@ -36,6 +36,7 @@ from odoo_ai_config.application.ports.message_inbox import (
 )
 from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
+from odoo_ai_config.domain.events import names_of_events
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import (
     CLOCK_SLACK,
@@ -44,6 +45,7 @@ from odoo_ai_config.domain.messages.inbox import (
     Origin,
     Stage,
 )
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 
 _FIND: Final = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE id = ?"
 
@@ -137,9 +139,13 @@ _GIVE_NAMES: Final = (
 )
 _NUMBER: Final = "SELECT number FROM messages WHERE id = ?"
 _PAGE: Final = (
-    f"SELECT number, {MESSAGE_COLUMNS} FROM messages "
+    f"SELECT number, {MESSAGE_COLUMNS} FROM messages {{by}} "
     "WHERE stage = ? AND number {behind} ? {of} ORDER BY number {order} LIMIT ?"
 )
+_NO_EVENTS: Final = "AND event <> 'hub_event'"
+# Others may have many more messages than a subscription has events.
+_BY_EVENT: Final = "INDEXED BY messages_by_delivery"
+_EVENTS_TO: Final = "AND event = 'hub_event' AND delivery >= ? AND delivery < ?"
 _ABOVE_ALL: Final = 2**63 - 1
 _CENSUS: Final = """
 SELECT of_events, counted.stage, count, received_at
@@ -217,16 +223,26 @@ class SqliteMessageInbox(MessageInbox):
         stages: Collection[Stage],
         *,
         tenant: TenantId | None = None,
+        events: SubscriptionId | bool = True,
         after: MessageId | None = None,
         limit: int,
         oldest_first: bool = False,
     ) -> Sequence[InboxMessage]:
+        conditions, of = [], []
+        if tenant is not None:
+            conditions.append("AND tenant = ?")
+            of.append(tenant.value)
+        if not events:
+            conditions.append(_NO_EVENTS)
+        elif isinstance(events, SubscriptionId):
+            conditions.append(_EVENTS_TO)
+            of += names_of_events(events)
         statement = _PAGE.format(
+            by=_BY_EVENT if isinstance(events, SubscriptionId) else "",
             behind=">" if oldest_first else "<",
-            of="" if tenant is None else "AND tenant = ?",
+            of=" ".join(conditions),
             order="ASC" if oldest_first else "DESC",
         )
-        of = () if tenant is None else (tenant.value,)
 
         def select(connection: sqlite3.Connection) -> list[InboxMessage]:
             last = 0 if oldest_first else _ABOVE_ALL

@@ -21,6 +21,7 @@ from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 
 _ALL_STAGES: Final = frozenset(Stage)
 
@@ -40,11 +41,14 @@ class ListMessages:
         caller: ApiKey,
         stages: Collection[Stage] = _ALL_STAGES,
         tenant: TenantId | None = None,
+        subscription: SubscriptionId | None = None,
         after: MessageId | None = None,
         limit: int = 50,
     ) -> Sequence[InboxMessage]:
         """
         At most *limit* messages behind *after*, newest first; a bound caller sees its own only.
+
+        With a *subscription* only the events to it.
 
         Raises:
             TenantSuspendedError, TenantErasedError: The tenant that *caller* is bound to is not
@@ -53,7 +57,11 @@ class ListMessages:
         caller.require(Scope.MESSAGES_READ)
         await self.standings.require_caller_served(caller)
         return await self.inbox.page(
-            stages, tenant=caller.listed_tenant(tenant), after=after, limit=limit
+            stages,
+            tenant=caller.listed_tenant(tenant),
+            events=subscription or True,
+            after=after,
+            limit=limit,
         )
 
 

@@ -36,6 +36,7 @@ from odoo_ai_config.domain.messages.inbox import (
     Stage,
     WrongStageError,
 )
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 
 MOST_AT_ONCE: Final = 100
 
@@ -115,11 +116,12 @@ class ReplayMessages:
         caller: ApiKey,
         stages: Collection[Stage] = STUCK,
         tenant: TenantId | None = None,
+        subscription: SubscriptionId | None = None,
         after: MessageId | None = None,
         limit: int = MOST_AT_ONCE,
     ) -> Sequence[Replay]:
         """
-        Replay stuck messages, oldest first.
+        Replay stuck messages, oldest first: the events to *subscription*, or all that are none.
 
         At most a hundred, from behind *after*. So the messages of one conversation keep their
         order, however many there are. Stages at which no message is stuck are ignored.
@@ -131,6 +133,7 @@ class ReplayMessages:
         found = await self.inbox.page(
             STUCK & frozenset(stages),
             tenant=caller.listed_tenant(tenant),
+            events=subscription or False,
             after=after,
             limit=min(limit, MOST_AT_ONCE),
             oldest_first=True,

@@ -17,6 +17,7 @@ from odoo_ai_config.domain.conversations.state import ConversationKey
 from odoo_ai_config.domain.credentials.secrets import Fingerprint
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Origin, Stage
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 
 
 @frozen
@@ -172,6 +173,7 @@ class MessageInbox(Protocol):
         stages: Collection[Stage],
         *,
         tenant: TenantId | None = None,
+        events: SubscriptionId | bool = True,
         after: MessageId | None = None,
         limit: int,
         oldest_first: bool = False,
@@ -179,7 +181,8 @@ class MessageInbox(Protocol):
         """
         At most *limit* messages at one of *stages*, of *tenant* or of all, newest first.
 
-        A message counts to its holder's tenant: one that belongs to nobody, to the hub's.
+        A message counts to its holder's tenant: one that belongs to nobody, to the hub's. With a
+        subscription as *events* only the events to it are meant, and with False none of any.
 
         Newest means received last; *oldest_first* reverses the order. *after* continues behind
         the last of a page; an id that is gone ends the listing.

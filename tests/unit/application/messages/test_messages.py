@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from attrs import evolve
@@ -33,7 +34,8 @@ from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.answers import DEFERRED, NO_REPLY, Answer, NoReply
 from odoo_ai_config.domain.messages.inbox import MessageId, Origin, Stage, WrongStageError
-from tests.contract.samples import AT, rules_over
+from odoo_ai_config.domain.subscriptions import SubscriptionId
+from tests.contract.samples import AT, event_to, rules_over
 from tests.trail import acts
 from tests.unit.application.memory_hub import ANYBODY, STRANGER, MemoryHub, bound_to, write
 from tests.unit.application.messages.deliveries import (
@@ -386,6 +388,21 @@ async def test_replay_of_many_is_bounded_and_filtered() -> None:
         await replay(caller=STRANGER)
     with pytest.raises(TenantForbiddenError):
         await replay(caller=bound_to("other"), tenant=ACME.tenant)
+
+
+async def test_events_to_a_subscription_are_replayed_only_by_its_name() -> None:
+    hub, message_id = await dead()
+    one, other = SubscriptionId("sub_12345678"), SubscriptionId("sub_87654321")
+    events = [event_to(one), event_to(other, 2)]
+    await hub.ports.store.commit(Changeset(messages=tuple(events)))
+    failed = tuple(event.dead(reason="failing", at=AT) for event in events)
+    await hub.ports.store.commit(Changeset(messages=failed))
+    replay = partial(hub.replay_messages.matching, caller=ANYBODY)
+    listed = await hub.list_messages(subscription=one, caller=ANYBODY)
+    assert [message.id for message in listed] == [events[0].id]
+    assert await replay(subscription=one) == [Replay(events[0].id)]
+    assert await replay() == [Replay(message_id)]
+    assert (await found(hub, events[1].id)).stage is Stage.DEAD
 
 
 # Discard

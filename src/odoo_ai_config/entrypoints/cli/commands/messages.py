@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
@@ -14,6 +15,7 @@ from odoo_ai_config.application.messages.replay import MOST_AT_ONCE, Replay
 from odoo_ai_config.domain.errors import DomainError
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import STUCK, InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 from odoo_ai_config.entrypoints.cli.flags import (
     ARGUMENTS,
     AS_SET,
@@ -29,7 +31,6 @@ from odoo_ai_config.entrypoints.cli.session import OPERATOR, operator, reading, 
 from odoo_ai_config.entrypoints.cli.terminal import Listing, moment, say_json, say_table, tell
 from odoo_ai_config.entrypoints.http.messages.handlers import state_of, summary_of
 from odoo_ai_config.entrypoints.http.platform.texts import Language
-from odoo_ai_config.entrypoints.wiring import Services
 
 messages: Final = App(
     name="messages",
@@ -43,6 +44,10 @@ _STUCK: Final = tuple(stage for stage in Stage if stage in STUCK)
 
 Ids = Annotated[str, Parameter(help="Mensagem, como `messages list` mostra.")]
 Tenant = Annotated[str | None, Parameter(help="Só as deste cliente.")]
+Subscription = Annotated[
+    str | None,
+    Parameter(help="Só os eventos a esta assinatura, como `subscriptions list` mostra."),
+]
 
 
 @messages.command(name="list")
@@ -53,6 +58,7 @@ async def list_(
         Parameter(help=f"Só as desta etapa; repita para mais de uma: {_STAGES}."),
     ] = None,
     tenant: Tenant = None,
+    subscription: Subscription = None,
     after: Annotated[
         str | None, Parameter(help="Continua depois desta mensagem, a última da página anterior.")
     ] = None,
@@ -68,11 +74,17 @@ async def list_(
     size = positive(limit)
     stages = _stages(stage, tuple(Stage))
     bound = None if tenant is None else TenantId(tenant)
+    told = None if subscription is None else SubscriptionId(subscription)
     start = None if after is None else MessageId(after)
     async with reading(flags) as services:
         # One more than asked for shows whether there are more.
         found = await services.list_messages(
-            caller=OPERATOR, stages=stages, tenant=bound, after=start, limit=size + 1
+            caller=OPERATOR,
+            stages=stages,
+            tenant=bound,
+            subscription=told,
+            after=start,
+            limit=size + 1,
         )
     page = found[:size]
     _MESSAGES.say(page, json=json)
@@ -141,36 +153,48 @@ async def replay(
         list[str] | None, Parameter(help="Em vez de indicar mensagens: as paradas nesta etapa.")
     ] = None,
     tenant: Tenant = None,
+    subscription: Subscription = None,
     limit: Annotated[int, Parameter(help="Quantas no máximo, das mais antigas.")] = MOST_AT_ONCE,
     flags: WriteFlags = WRITE_AS_SET,
 ) -> int:
     """
     Reenvia mensagens paradas, com o mapeamento atual.
 
-    Termina com 1 se alguma ficou onde estava. Uma resposta que a crew já deu é só enviada.
+    Termina com 1 se alguma ficou onde estava. Uma resposta que a crew já deu é só enviada. Eventos
+    a assinaturas só são reenviados com --subscription, ou um a um.
     """
-    if bool(ids) == (stage is not None or tenant is not None):
-        raise CommandError("Indique as mensagens, ou escolha-as com --stage ou --tenant.")
+    chosen = (stage, tenant, subscription) != (None, None, None)
+    if bool(ids) == chosen:
+        raise CommandError(
+            "Indique as mensagens, ou escolha-as com --stage, --tenant ou --subscription."
+        )
     names = [MessageId(text) for text in ids]
     stages = _stages(stage, _STUCK)
     bound = None if tenant is None else TenantId(tenant)
+    told = None if subscription is None else SubscriptionId(subscription)
     size = positive(limit)
     async with session(flags) as services:
+        replaying = services.replay_messages
         if names:
-            replays = await services.replay_messages.each(names, caller=operator(flags))
+            replays = await replaying.each(names, caller=operator(flags))
         else:
-            replays = await _replayed(services, stages, bound, size)
+            matching = partial(
+                replaying.matching,
+                caller=OPERATOR,
+                stages=stages,
+                tenant=bound,
+                subscription=told,
+            )
+            replays = await _replayed(matching, size)
     return _told([(entry.id, "a caminho", entry.refusal) for entry in replays])
 
 
 async def _replayed(
-    services: Services, stages: Collection[Stage], tenant: TenantId | None, limit: int
+    matching: Callable[..., Awaitable[Sequence[Replay]]], limit: int
 ) -> Sequence[Replay]:
     replays: list[Replay] = []
     after: MessageId | None = None
-    while page := await services.replay_messages.matching(
-        caller=OPERATOR, stages=stages, tenant=tenant, after=after, limit=limit - len(replays)
-    ):
+    while page := await matching(after=after, limit=limit - len(replays)):
         replays += page
         after = page[-1].id
         if len(replays) == limit:

@@ -18,6 +18,7 @@ from odoo_ai_config.application.messages.replay import MOST_AT_ONCE
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.crews import CustomerMessage
 from odoo_ai_config.domain.errors import MessageNotFoundError, TenantForbiddenError
+from odoo_ai_config.domain.events import subject_of
 from odoo_ai_config.domain.identifiers import ChatwootId, TenantId
 from odoo_ai_config.domain.messages.answer_bodies import body_of
 from odoo_ai_config.domain.messages.answers import Answer
@@ -29,6 +30,7 @@ from odoo_ai_config.domain.messages.inbox import (
     Stage,
     WrongStageError,
 )
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 from odoo_ai_config.entrypoints.apps import App
 from odoo_ai_config.entrypoints.http.messages.schemas import (
     MessageAnswer,
@@ -56,7 +58,11 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 from odoo_ai_config.entrypoints.http.platform.paths import is_asked, named
 from odoo_ai_config.entrypoints.http.platform.reasons import reason_text
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown, timestamp
-from odoo_ai_config.entrypoints.http.platform.schema import MessageIdText, TenantIdText
+from odoo_ai_config.entrypoints.http.platform.schema import (
+    MessageIdText,
+    SubscriptionIdText,
+    TenantIdText,
+)
 from odoo_ai_config.entrypoints.http.platform.texts import Language, language_of
 
 _log = structlog.get_logger()
@@ -92,6 +98,12 @@ _TENANT: Final = Query(
     "Only messages of this tenant. By default the key's tenant, or all.",
 )
 _AFTER: Final = Query("after", MessageIdText, MessageId, "The `next` of the previous page.")
+_SUBSCRIPTION: Final = Query(
+    "subscription",
+    SubscriptionIdText,
+    SubscriptionId,
+    "Only the events to this subscription. A replay without it leaves events alone.",
+)
 _LIMIT: Final = PageSize(default=50, most=500)
 _REPLAY_LIMIT: Final = PageSize(default=MOST_AT_ONCE, most=MOST_AT_ONCE)
 _OPEN: Final = Query(
@@ -106,7 +118,7 @@ _OPEN: Final = Query(
     "GET",
     "/v1/messages",
     scope=Scope.MESSAGES_READ,
-    parameters=(_ANY_STAGE, _TENANT, _AFTER, _LIMIT),
+    parameters=(_ANY_STAGE, _TENANT, _SUBSCRIPTION, _AFTER, _LIMIT),
     answer=MessagePage,
     answer_headers=("Cache-Control",),
     refusals=(TenantForbiddenError,),
@@ -122,6 +134,7 @@ async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
         caller=caller,
         stages=_ANY_STAGE.of(request) or frozenset(Stage),
         tenant=_TENANT.of(request),
+        subscription=_SUBSCRIPTION.of(request),
         after=_AFTER.of(request),
     )
     page, following = await _LIMIT.page(request, read, lambda message: message.id)
@@ -164,7 +177,7 @@ async def read_message(request: web.Request, caller: ApiKey) -> web.Response:
     summary=f"Replay stuck messages, the oldest first\n\n{_ABOUT_REPLAY} "
     "`after` is the `next` of the previous answer, not that of a list.",
     scope=Scope.MESSAGES_WRITE,
-    parameters=(_STUCK_STAGE, _TENANT, _AFTER, _REPLAY_LIMIT),
+    parameters=(_STUCK_STAGE, _TENANT, _SUBSCRIPTION, _AFTER, _REPLAY_LIMIT),
     answer=Replays,
     answer_headers=("Cache-Control",),
     refusals=(*COMMIT, TenantForbiddenError),
@@ -178,6 +191,7 @@ async def replay_messages(request: web.Request, caller: ApiKey) -> web.Response:
         caller=caller,
         stages=_STUCK_STAGE.of(request) or STUCK,
         tenant=_TENANT.of(request),
+        subscription=_SUBSCRIPTION.of(request),
         after=_AFTER.of(request),
         limit=size,
     )
@@ -297,6 +311,7 @@ def _answer_of(answer: Answer) -> MessageAnswer:
 def _members_of(message: InboxMessage, language: Language) -> dict[str, Any]:
     origin, destination = message.origin, message.destination
     release = None if destination is None else destination.release
+    told = subject_of(message)
     return {
         "message_id": message.id.value,
         "stage": message.stage,
@@ -320,7 +335,9 @@ def _members_of(message: InboxMessage, language: Language) -> dict[str, Any]:
         "inbox_id": _text(origin.inbox),
         "conversation_id": _text(origin.conversation),
         "chatwoot_message_id": _text(origin.message),
-        "delivery_id": origin.delivery,
+        # The name of an event would tell how much happens at others.
+        "delivery_id": origin.delivery if told is None else None,
+        "subscription_id": None if told is None else told.subscription.value,
         "request_id": origin.request_id,
         "attempts": message.attempts,
         "replays": message.replays,

@@ -29,6 +29,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
     MessageIdText,
     Moment,
     NextPage,
+    SubscriptionIdText,
     TenantIdText,
     answer,
 )
@@ -244,6 +245,9 @@ class MessageSummary(MessageReceipt):
     conversation_id: str | None
     chatwoot_message_id: str | None
     delivery_id: Annotated[str | None, Meta(description="Chatwoot's own.")]
+    subscription_id: Annotated[
+        SubscriptionIdText | None, Meta(description="Of an event: the subscription that is told.")
+    ]
     request_id: Annotated[
         str | None,
         Meta(description="The id of the webhook's request, also in all later log lines."),

@@ -20,6 +20,7 @@ from odoo_ai_config.domain.channels.mapping import CREW_NAME
 from odoo_ai_config.domain.collections import COLLECTION_NAME
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages import inbox
+from odoo_ai_config.domain.subscriptions import SUBSCRIPTION_ID
 
 T = TypeVar("T")
 # A schema. It may contain classes of bodies, `Body` and `Component` in place of their schemas.
@@ -90,6 +91,14 @@ def _whole(pattern: re.Pattern[str]) -> str:
     return f"^{pattern.pattern}$"
 
 
+SubscriptionIdText: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="Chosen by the hub.",
+        pattern=_whole(SUBSCRIPTION_ID),
+        examples=["sub_Jd81LmQz0xk3aaaa"],
+    ),
+]
 TenantIdText: TypeAlias = Annotated[
     str,
     Meta(

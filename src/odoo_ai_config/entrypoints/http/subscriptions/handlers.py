@@ -35,7 +35,7 @@ from odoo_ai_config.entrypoints.http.platform.operations import (
 )
 from odoo_ai_config.entrypoints.http.platform.paths import named
 from odoo_ai_config.entrypoints.http.platform.representations import NO_STORE, shown, timestamp
-from odoo_ai_config.entrypoints.http.platform.schema import TenantIdText
+from odoo_ai_config.entrypoints.http.platform.schema import SubscriptionIdText, TenantIdText
 from odoo_ai_config.entrypoints.http.subscriptions.payloads import (
     CHANGED_SUBSCRIPTION,
     NEW_SUBSCRIPTION,
@@ -48,7 +48,6 @@ from odoo_ai_config.entrypoints.http.subscriptions.schemas import (
     CreatedSubscription,
     RemovedSubscription,
     SentTrial,
-    SubscriptionIdText,
     SubscriptionList,
     SubscriptionOff,
     SubscriptionState,

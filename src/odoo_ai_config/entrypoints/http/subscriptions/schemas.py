@@ -4,22 +4,13 @@ Answers about subscriptions.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from msgspec import Meta
 
 from odoo_ai_config.domain.feed import FeedKind
-from odoo_ai_config.domain.subscriptions import SUBSCRIPTION_ID, MessageOutcome
-from odoo_ai_config.entrypoints.http.platform.schema import Moment, answer
-
-SubscriptionIdText: TypeAlias = Annotated[
-    str,
-    Meta(
-        description="Chosen by the hub.",
-        pattern=f"^{SUBSCRIPTION_ID.pattern}$",
-        examples=["sub_Jd81LmQz0xk3aaaa"],
-    ),
-]
+from odoo_ai_config.domain.subscriptions import MessageOutcome
+from odoo_ai_config.entrypoints.http.platform.schema import Moment, SubscriptionIdText, answer
 
 
 @answer

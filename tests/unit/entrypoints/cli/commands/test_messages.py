@@ -202,10 +202,26 @@ def test_more_messages_than_a_page_holds_are_sent_on_their_way(
     assert command("messages", "replay", "--tenant", "acme").lines[1].split()[0] == names[4]
 
 
+def test_events_to_a_subscription_are_listed_and_sent_again(command: Command) -> None:
+    command("subscriptions", "create", "https://crm.example.com/hub", "--outcome", "dead")
+    (one,) = json.loads(command("subscriptions", "list", "--json").out)
+    name = one["id"]
+    command("subscriptions", "test", name)
+    (event,) = stages(command)
+    kill([event])
+    listed = command("messages", "list", "--subscription", name)
+    assert [line.split()[0] for line in listed.lines[1:]] == [event]
+    assert command("messages", "replay", "--stage", "dead").lines[1:] == []
+    ended = command("messages", "replay", "--subscription", name)
+    assert (ended.status, ended.lines[1].split()[0]) == (0, event)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("replay",),
+        ("replay", "--subscription", "x"),
+        ("replay", NOBODYS_ID, "--subscription", "sub_12345678"),
         ("replay", NOBODYS_ID, "--stage", "dead"),
         ("replay", NOBODYS_ID, "--tenant", "acme"),
         ("replay", "--stage", "queued"),

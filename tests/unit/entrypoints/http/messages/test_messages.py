@@ -17,7 +17,9 @@ from structlog.testing import capture_logs
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.changes import AuditAction, Changeset
 from odoo_ai_config.domain.messages.inbox import MAX_REPLAYS, InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.subscriptions import SubscriptionId
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
+from tests.contract.samples import AT, event_to
 from tests.unit.application.memory_hub import MemoryHub
 from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having, serving
 
@@ -206,6 +208,7 @@ async def test_message_is_shown_without_what_was_written(web: WebHub) -> None:
         "conversation_id": "7",
         "chatwoot_message_id": "7",
         "delivery_id": None,
+        "subscription_id": None,
         "request_id": "webhook-7",
         "attempts": 0,
         "replays": 0,
@@ -281,6 +284,22 @@ async def test_text_of_an_ignored_message_is_not_there_to_be_opened(web: WebHub)
     body = await (await web.get(f"/v1/messages/{message_id}?open=1")).json()
     assert (body["stage"], body["reason"]) == ("ignored", "outgoing")
     assert (body["has_text"], body["content"], body["answer"]) == (False, None, None)
+
+
+async def test_events_to_a_subscription_are_listed_and_replayed_by_its_name(web: WebHub) -> None:
+    customers = await receive(web)
+    event = event_to(SubscriptionId("sub_12345678"))
+    await web.hub.ports.store.commit(Changeset(messages=(event,)))
+    await web.hub.ports.store.commit(Changeset(messages=(event.dead(reason="failing", at=AT),)))
+    listed = await (await web.get("/v1/messages?subscription=sub_12345678")).json()
+    (shown,) = listed["messages"]
+    assert (shown["message_id"], shown["subscription_id"]) == (event.id.value, "sub_12345678")
+    assert (shown["event"], shown["delivery_id"]) == ("hub_event", None)
+    everything = await (await web.get("/v1/messages")).json()
+    assert {one["message_id"] for one in everything["messages"]} == {event.id.value, customers}
+    replayed = await web.ask("POST", "/v1/messages/replay?subscription=sub_12345678")
+    assert (await replayed.json())["replayed"] == 1
+    assert await code_of(await web.get("/v1/messages?subscription=x")) == (422, "invalid_fields")
 
 
 async def test_opening_takes_more_than_reading(web: WebHub) -> None:
