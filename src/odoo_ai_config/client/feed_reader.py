@@ -18,7 +18,6 @@ from urllib.parse import urlencode
 from odoo_ai_config.client.answers import changes_in
 from odoo_ai_config.client.cache import Cache
 from odoo_ai_config.client.transport import NO_ANSWER, OutageError, Transport, json_object
-from odoo_ai_config.domain.changes import AuditAction
 from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError, InvalidValueError
 from odoo_ai_config.domain.feed import Change, FeedCompactedError, FeedKind
 from odoo_ai_config.domain.identifiers import TenantId
@@ -219,10 +218,6 @@ class FeedReader:
             kinds = [(kind.value, one) for one in change.tenants for kind in _KINDS_OF_TENANT]
             self._cache.note_change([FeedKind.MAPPING.value, *kinds])
             self._cache.end_tenants(change.tenants)
-            if change.action is AuditAction.AREA_MOVED:
-                # It does not tell whose the area is now.
-                self._cache.distrust()
-                self._cache.forget_versions()
         elif change.kind is FeedKind.MAPPING:
             self._cache.note_change([FeedKind.MAPPING.value])
         else:
