@@ -178,6 +178,13 @@ class Standings:
         """
         return (await self.tenants.remembered(tenant)).standing is Standing.ACTIVE
 
+    async def is_open(self, tenant: TenantId) -> bool:
+        """
+        Whether a commit takes something new of *tenant*.
+        """
+        state = await self.tenants.current(tenant)
+        return state is None or not state.is_closed
+
     async def erased_owner(self, message: IncomingMessage, route: Route) -> TenantId | None:
         """
         The erased tenant that had the channel of *message*, which takes *route* now; mostly None.

@@ -307,7 +307,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     persons = PersonSearch(inbox, channels, texts, tenants)
     crews = CrewLookup(store, standings, sealer, policies.answer_rules)
     subscriptions = Subscriptions(store, sealer, clock)
-    events = EventWriter(subscriptions, ports.tokens, clock)
+    events = EventWriter(subscriptions, standings, ports.tokens, clock)
     manage_subscriptions = ManageSubscriptions(
         store, sealer, subscriptions, ports.audit, vault, retention, ports.tokens, clock
     )

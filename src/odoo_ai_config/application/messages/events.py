@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.errors import SubscriberGoneError, SubscriberUnavailableError
@@ -47,7 +47,7 @@ from odoo_ai_config.domain.events import (
     trial_event,
 )
 from odoo_ai_config.domain.feed import Change, change_of
-from odoo_ai_config.domain.identifiers import HUB, TenantArea, TenantId
+from odoo_ai_config.domain.identifiers import HUB, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
 from odoo_ai_config.domain.subscriptions import (
@@ -55,6 +55,7 @@ from odoo_ai_config.domain.subscriptions import (
     Subscription,
     SubscriptionId,
     SubscriptionNotFoundError,
+    subscriptions_place,
 )
 
 _RANDOM_BYTES: Final = 12
@@ -90,6 +91,7 @@ class EventWriter:
     """
 
     subscriptions: Subscriptions
+    standings: Standings
     tokens: TokenSource
     clock: Clock
 
@@ -115,8 +117,7 @@ class EventWriter:
         """
         if message.is_notice or message.is_event:
             return ()
-        destination = message.destination
-        tenant = None if destination is None else destination.owner.tenant
+        tenant = await _tenant_of(message, self.standings)
         return [
             self._made(outcome_event(one.id, outcome, message), whose)
             for whose, one in await self._of((tenant,))
@@ -144,8 +145,11 @@ class EventWriter:
     ) -> list[tuple[TenantId | None, Subscription]]:
         found: list[tuple[TenantId | None, Subscription]] = []
         for tenant in dict.fromkeys((None, *(one for one in tenants if one != HUB))):
-            subscriptions = await self.subscriptions.of(tenant)
-            found += [(tenant, one) for one in subscriptions.values() if one.off is None]
+            subscriptions = (await self.subscriptions.of(tenant)).values()
+            on = [(tenant, one) for one in subscriptions if one.off is None]
+            # No commit takes an event of a closed tenant, nor what else there is in it.
+            if on and (tenant is None or await self.standings.is_open(tenant)):
+                found += on
         return found
 
     def _made(self, name: str, tenant: TenantId | None) -> InboxMessage:
@@ -249,8 +253,7 @@ class EventSending:
             SubscriberGoneError, TargetForbiddenError: Sending it again is useless.
             SealBrokenError, MasterKeyMissingError: A secret does not open.
         """
-        # A renamed tenant has its subscriptions under its new id.
-        tenant = _tenant_of(await self.standings.place(message.holder))
+        tenant = await _tenant_of(message, self.standings)
         one = (await self.subscriptions.of(tenant)).get(subject.subscription.value)
         if one is None:
             return await self._untold(message, REMOVED)
@@ -292,7 +295,7 @@ class EventSending:
         """
         Switch the subscription of *message* off, which could not be sent for days.
         """
-        tenant = _tenant_of(await self.standings.place(message.holder))
+        tenant = await _tenant_of(message, self.standings)
         await self.subscriptions.switch_off(tenant, subject.subscription, FAILING)
 
     async def _untold(self, message: InboxMessage, reason: str) -> Step:
@@ -305,13 +308,24 @@ class EventSending:
         if subject.change is not None:
             found = await self.audit.chain(after=subject.change - 1, limit=1)
             change = change_of(found[0], self.vault.veil) if found else None
+            if change is None:
+                return None
             # It says no more than its subscriber may know.
-            seen = None if change is None else change.seen_by(tenant)
+            seen = change if tenant is None else (await self._placed(change)).seen_by(tenant)
             return None if seen is None else told_of_change(seen)
         if subject.outcome is not None and subject.message is not None:
             about = await self.inbox.find(subject.message)
             return None if about is None else told_of_outcome(subject.outcome, about)
         return told_for_trial(message.received_at)
+
+    async def _placed(self, change: Change) -> Change:
+        """
+        *change* with the ids that its tenants have now.
+        """
+        places = [
+            await self.standings.place(subscriptions_place(tenant)) for tenant in change.tenants
+        ]
+        return evolve(change, tenants=tuple(place.tenant for place in places))
 
 
 @frozen(eq=False)
@@ -342,5 +356,7 @@ class SendTrial:
         return message
 
 
-def _tenant_of(holder: TenantArea) -> TenantId | None:
-    return None if holder.tenant == HUB else holder.tenant
+async def _tenant_of(message: InboxMessage, standings: Standings) -> TenantId | None:
+    # A worker may have a message of a renamed tenant in hand, which has all else under its new id.
+    tenant = (await standings.place(message.holder)).tenant
+    return None if tenant == HUB else tenant

@@ -16,6 +16,7 @@ from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.errors import RevisionConflictError
 from odoo_ai_config.domain.messages.answers import Answer
 from odoo_ai_config.domain.messages.inbox import InboxMessage
+from odoo_ai_config.domain.tenants import TenantErasedError, TenantRenamedError
 
 
 class Progress(enum.Enum):
@@ -114,10 +115,18 @@ class StepWriter:
         Store *after* in place of *before*, as the result of a step that changed *others* too.
         """
         sightings = () if sighting is None else (sighting,)
-        events = await self.events.about_outcome(progress, after, sighting)
-        messages = (after, *others, *events)
-        try:
+
+        async def commit() -> None:
+            events = await self.events.about_outcome(progress, after, sighting)
+            messages = (after, *others, *events)
             await self.store.commit(Changeset(messages=messages, sightings=sightings))
+
+        try:
+            try:
+                await commit()
+            except (TenantErasedError, TenantRenamedError):
+                # Closed between the look at its subscriptions and the commit.
+                await commit()
         except RevisionConflictError:
             return Step(Progress.OVERTAKEN, before, crew)
         return Step(progress, after, crew)
