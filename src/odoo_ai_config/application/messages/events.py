@@ -315,7 +315,11 @@ class EventSending:
             return None if seen is None else told_of_change(seen)
         if subject.outcome is not None and subject.message is not None:
             about = await self.inbox.find(subject.message)
-            return None if about is None else told_of_outcome(subject.outcome, about)
+            # A replay may have given it to another tenant.
+            if about is None:
+                return None
+            is_for = tenant is None or tenant == await _tenant_of(about, self.standings)
+            return told_of_outcome(subject.outcome, about) if is_for else None
         return told_for_trial(message.received_at)
 
     async def _placed(self, change: Change) -> Change:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from odoo_ai_config.application.errors import CrewRefusedError
 from odoo_ai_config.application.messages.payloads import read_event
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.standings import Standings
@@ -38,6 +39,7 @@ from odoo_ai_config.domain.messages.inbox import (
 )
 from odoo_ai_config.domain.retention import Retention
 from odoo_ai_config.domain.subscriptions import (
+    MessageOutcome,
     Subscription,
     SubscriptionNotFoundError,
     subscriptions_place,
@@ -50,7 +52,9 @@ from tests.unit.application.messages.deliveries import (
 )
 from tests.unit.application.messages.deliveries import (
     ANSWER,
+    OTHER,
     carried_on,
+    delivered,
     owns,
     payload,
     ready,
@@ -258,6 +262,18 @@ async def test_nobody_is_told_of_another_client(hub: MemoryHub) -> None:
     await deliver_all(hub)
     [event] = [event for event in hub.webhooks.told if event.url == of_other]
     assert "acme" not in str(event.body)
+
+
+async def test_outcome_of_a_message_that_went_to_another_client_is_not_told() -> None:
+    hub, _, message_id = await ready(CrewRefusedError())
+    await subscribed(hub, outcomes=frozenset({MessageOutcome.DEAD}))
+    await subscribed(hub, outcomes=EVERY_OUTCOME, tenant=None, url="https://hub.example.com/")
+    assert (await delivered(hub)).progress is Progress.DEAD
+    await owns(hub, OTHER)
+    message = await hub.replay_messages(message_id, caller=ANYBODY)
+    assert message.holder == OTHER
+    await deliver_all(hub)
+    assert {event.url for event in hub.webhooks.told} == {"https://hub.example.com/"}
 
 
 @pytest.mark.parametrize("tenant", [TenantId("other"), None])
