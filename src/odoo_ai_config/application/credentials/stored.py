@@ -20,7 +20,13 @@ from odoo_ai_config.domain.credentials.plain_secrets import TakenOut
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
 from odoo_ai_config.domain.errors import InvalidValueError, UnknownFingerprintError
-from odoo_ai_config.domain.identifiers import CREDENTIALS, HUB, CredentialRef, DocumentKey
+from odoo_ai_config.domain.identifiers import (
+    CREDENTIALS,
+    HUB,
+    SUBSCRIPTIONS,
+    CredentialRef,
+    DocumentKey,
+)
 
 _PAGE: Final = 50
 _REFUSALS: Final = (InvalidValueError, UnknownFingerprintError)
@@ -117,8 +123,9 @@ class SealStoredSecrets:
         after: DocumentKey | None = None
         while page := await self.store.keys(after=after, limit=_PAGE):
             for key in page:
-                # The hub's own settings hold no secrets of tenants.
-                if key.kind != CREDENTIALS and key.tenant != HUB:
+                # The hub's own settings hold no secrets of tenants, nor do subscriptions.
+                own = key.tenant == HUB or key.domain == SUBSCRIPTIONS
+                if key.kind != CREDENTIALS and not own:
                     yield key
             after = page[-1]
 

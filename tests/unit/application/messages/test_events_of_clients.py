@@ -245,6 +245,15 @@ async def test_history_of_subscriptions_is_pruned_as_others() -> None:
     assert await deliver_all(hub) == [Progress.TOLD]
 
 
+async def test_sealing_of_plain_secrets_leaves_subscriptions(hub: MemoryHub) -> None:
+    # Its address looks like one with a secret, and so does the end of the overlap.
+    one = await subscribed(hub, FeedKind.CONFIG, url="https://receiver.example.com/?token=s3nha")
+    rotated, _ = await hub.manage_subscriptions.rotate(ACME, one.id, caller=ANYBODY)
+    assert (await hub.seal_stored_secrets.search(100)).found is None
+    await hub.seal_stored_secrets(caller=ANYBODY)
+    assert await stored(hub, ACME) == [rotated]
+
+
 async def test_nobody_is_told_of_another_client(hub: MemoryHub) -> None:
     of_other = "https://other.example.com/"
     await subscribed(hub, *EVERY_KIND)
