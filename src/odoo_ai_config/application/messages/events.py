@@ -36,6 +36,7 @@ from odoo_ai_config.domain.access import ApiKey
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.conversations.state import Sighting
 from odoo_ai_config.domain.documents.revisions import successor
+from odoo_ai_config.domain.errors import CredentialNotFoundError
 from odoo_ai_config.domain.events import (
     EventSubject,
     change_event,
@@ -268,7 +269,12 @@ class EventSending:
         body = await self._body_of(message, subject, tenant)
         if body is None:
             return await self._untold(message, GONE)
-        secrets = await self.subscriptions.secrets(tenant, one)
+        try:
+            secrets = await self.subscriptions.secrets(tenant, one)
+        except CredentialNotFoundError:
+            # Another process has just removed it, or its old secret: look at it again.
+            self.subscriptions.forget()
+            raise SubscriberUnavailableError from None
         self._sending[one.id] += 1
         try:
             await self.client.post(one.url, body, id_=message.id, secrets=secrets)

@@ -21,14 +21,16 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.application.messages import events
 from odoo_ai_config.application.messages.progress import Progress
-from odoo_ai_config.application.subscriptions import SubscriptionChange
+from odoo_ai_config.application.subscriptions import SubscriptionChange, Subscriptions
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.errors import InvalidValueError, TenantForbiddenError
+from odoo_ai_config.domain.events import event_message
 from odoo_ai_config.domain.feed import FeedKind
 from odoo_ai_config.domain.identifiers import CONFIG, ChatwootId, TenantId
 from odoo_ai_config.domain.messages.answers import Answer, HandOver
-from odoo_ai_config.domain.messages.inbox import InboxMessage, Stage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.messages.notices import LONGEST_TELLING
 from odoo_ai_config.domain.subscriptions import (
     MOST_SUBSCRIPTIONS,
@@ -437,3 +439,69 @@ async def test_renamed_tenant_is_told_as_before(hub: MemoryHub) -> None:
     assert {event.secrets for event in hub.webhooks.told} == {hub.webhooks.told[0].secrets}
     versions = [event.body["data"]["version"] for event in hub.webhooks.told]  # type: ignore[index,call-overload]
     assert 2 in versions
+
+
+async def test_what_died_while_it_was_off_is_replayed_after_it_is_on(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    await hub.announce_changes()
+    manage = hub.manage_subscriptions
+    await manage.change(ACME, one.id, SubscriptionChange(on=False), caller=ANYBODY)
+    assert await deliver_all(hub) == [Progress.DEAD]
+    [dead] = await events_of(hub)
+    assert (dead.stage, dead.reason) == (Stage.DEAD, "subscription_off")
+    # Off by hand, it stays so by that reason.
+    await manage.subscriptions.switch_off(ACME, one.id, "failing")
+    off = (await read(hub, one.id)).off
+    assert off is not None
+    assert off.reason == "by_hand"
+    await manage.change(ACME, one.id, SubscriptionChange(on=True), caller=ANYBODY)
+    await hub.replay_messages(dead.id, caller=ANYBODY)
+    assert await deliver_all(hub) == [Progress.TOLD]
+
+
+async def test_receiver_that_fails_or_hangs_keeps_no_other_one_waiting(hub: MemoryHub) -> None:
+    elsewhere = "https://elsewhere.example.com/"
+    await subscribed(hub, FeedKind.CONFIG)
+    await subscribed(hub, FeedKind.CONFIG, url=elsewhere)
+    hub.webhooks.failing[URL] = SubscriberUnavailableError()
+    for number in range(3):
+        await publish(hub, "acme", number)
+    await deliver_all(hub)
+    assert [event.url for event in hub.webhooks.told] == [elsewhere] * 3
+    # It is left alone for the rest of the half minute.
+    hub.webhooks.failing.clear()
+    hub.clock.tick(timedelta(seconds=29))
+    found = await deliver_all(hub)
+    assert Progress.TOLD not in found
+    hub.clock.tick(timedelta(seconds=2))
+    await deliver_all(hub)
+    hub.clock.tick(timedelta(seconds=31))
+    await deliver_all(hub)
+    assert [event.url for event in hub.webhooks.told[3:]] == [URL] * 3
+
+
+async def test_change_that_the_trail_does_not_have_is_told_to_nobody(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    now = hub.clock.now()
+    name = f"{one.id}:change:999"
+    event = event_message(name, MessageId.at(now, "A" * 16), ACME, at=now)
+    await hub.ports.store.commit(Changeset(messages=(event,)))
+    assert await deliver_all(hub) == [Progress.IGNORED]
+    assert [event.reason for event in await events_of(hub)] == ["subject_gone"]
+
+
+async def test_other_process_has_removed_it_a_moment_ago(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    await hub.announce_changes()
+    here = hub.manage_subscriptions
+    # This process remembers it, and its secret is gone.
+    await here.subscriptions.of(ACME)
+    there = evolve(here, subscriptions=Subscriptions(here.store, here.sealer, here.clock))
+    await there.remove(ACME, one.id, caller=ANYBODY)
+    [event] = await taken_now(hub)
+    assert (await hub.deliver_message(event)).progress is Progress.PUT_OFF
+    hub.clock.tick(timedelta(seconds=3))
+    assert await deliver_all(hub) == [Progress.IGNORED]
+    assert hub.webhooks.told == []
