@@ -56,7 +56,12 @@ def _document_file(path: Path, place: Path) -> DocumentFile:
             TenantId(tenant), BusinessArea.from_text(domain), DocumentKind(place.stem)
         )
     except InvalidValueError as error:
-        names = {"account_id": "cliente", "domain": "área", "config_type": "tipo"}
+        names = {
+            "account_id": "cliente",
+            "domain": "área",
+            "domain_reserved": "área",
+            "config_type": "tipo",
+        }
         return DocumentFile(path, refused=f"nome de {names[error.rule]} inválido")
     return DocumentFile(path, key)
 
