@@ -4,14 +4,26 @@ Subscriptions over HTTP.
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import fields_dict
 
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.json_types import JsonObject
-from tests.unit.entrypoints.http.web_hub import WebHub, fixture
+from odoo_ai_config.domain.messages.inbox import MessageId, Stage
+from odoo_ai_config.entrypoints.http.mcp.tools import TOOLS
+from odoo_ai_config.entrypoints.library import Hub
+from tests.unit.entrypoints.http.mcp.rpc import refused
+from tests.unit.entrypoints.http.web_hub import WebHub, fixture, having
 
+DESCRIPTION = Path("tests/fixtures/openapi.json")
+PLACE = "hub-subscriptions"
 NEW: JsonObject = {
     "url": "https://receiver.example.com/hook",
     "kinds": ["config", "mapping"],
@@ -113,3 +125,123 @@ async def test_odoo_cannot_write_into_the_place_of_subscriptions(web: WebHub) ->
     event = {**fixture("credentials_flat"), "domain": "hub-subscriptions"}
     answer = await web.send(event)
     assert answer.status == 422
+
+
+def operations_on_areas() -> Iterator[tuple[str, str]]:
+    """
+    Each operation whose path or query names a business area.
+    """
+    for path, operations in json.loads(DESCRIPTION.read_text())["paths"].items():
+        for method, operation in operations.items():
+            names = {one.get("name"): one.get("in") for one in operation.get("parameters", ())}
+            # The pages are the same for every area; their scripts ask the other addresses.
+            if "domain" in names and not path.startswith("/ui/"):
+                query = f"?account_id=acme&domain={PLACE}" if names["domain"] == "query" else ""
+                yield method.upper(), f"{path}{query}"
+
+
+@pytest.mark.parametrize(("method", "path"), [*operations_on_areas()])
+async def test_no_other_address_reaches_subscriptions(method: str, path: str, web: WebHub) -> None:
+    one = await made(web, "?tenant=acme")
+    before = await listed(web, "?tenant=acme")
+    given = {"tenant": "acme", "domain": PLACE, "kind": "config", "version": "1", "name": "x"}
+    named = re.sub(r"{(\w+)}", lambda part: given.get(part[1], one["id"]), path)
+    arguments = {"account_id": "acme", "yaml_content": "a: 1", "json_data": {}, "version": 1}
+    body = None if method == "GET" else {**arguments, "config_data": {}, "merge": {}}
+    asked = f"{named}?to=other" if path.endswith("/move") else named
+    answer = await web.ask(method, asked, json=body)
+    assert answer.status == 422, await answer.text()
+    assert [error["field"] for error in (await answer.json())["errors"]] == ["domain"]
+    assert await listed(web, "?tenant=acme") == before
+
+
+async def test_area_is_not_moved_there(web: WebHub) -> None:
+    written = await web.post("/configs/acme/default/config", {"yaml_content": "a: 1"})
+    assert written.status == 200
+    answer = await web.post(f"/v1/tenants/acme/default/move?to={PLACE}", {})
+    assert answer.status == 422
+    assert [error["field"] for error in (await answer.json())["errors"]] == ["to"]
+
+
+async def test_lists_of_documents_leave_subscriptions_out(web: WebHub) -> None:
+    await made(web, "?tenant=acme")
+    assert (await web.post("/configs/acme/default/config", {"yaml_content": "a: 1"})).status == 200
+    for path in ("/configs/acme", "/v1/tenants", "/v1/tenants/acme"):
+        answer = await web.get(path)
+        assert answer.status == 200, path
+        assert PLACE not in await answer.text()
+
+
+@pytest.mark.parametrize(
+    "tool", [name for name, tool in TOOLS.items() if "domain" in fields_dict(tool.arguments)]
+)
+async def test_no_tool_reaches_subscriptions(tool: str, web: WebHub) -> None:
+    await made(web, "?tenant=acme")
+    more: dict[str, dict[str, Any]] = {
+        "publish_document": {"yaml": "a: 1", "confirm": True},
+        "roll_back_document": {"version": 1, "confirm": True},
+    }
+    problem = await refused(web, tool, tenant="acme", domain=PLACE, **more.get(tool, {}))
+    assert [error["field"] for error in problem["errors"]] == ["domain"]
+
+
+async def test_no_method_of_the_library_reaches_subscriptions(web: WebHub) -> None:
+    await made(web, "?tenant=acme")
+    hub = Hub(web.services)
+    attempts: list[Coroutine[Any, Any, object]] = [
+        hub.config("acme", PLACE),
+        hub.document("acme", PLACE, "credentials", version=1),
+        hub.publish("acme", PLACE, "config", "a: 1"),
+        hub.roll_back("acme", PLACE, "config", 1),
+        hub.credential("acme", PLACE, "sub_unknown1.secret"),
+        hub.delete_credential("acme", PLACE, "sub_unknown1.secret"),
+        hub.move_area("acme", PLACE, "default"),
+        hub.move_area("acme", "default", PLACE),
+        hub.sync_mapping(chatwoot_account_id="1", tenant="acme", domain=PLACE),
+        hub.sync_credentials(account_id="acme", domain=PLACE, token="t"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(InvalidValueError) as refusal:
+            await attempt
+        assert refusal.value.rule == "domain_reserved"
+
+
+async def test_mapping_gives_no_channel_to_the_place_of_subscriptions(web: WebHub) -> None:
+    mapping = {"chatwoot_account_id": 1, "internal_account_id": "acme", "domain": PLACE}
+    event = {"event_type": "mapping_sync", "account_id": "acme", "mapping": mapping}
+    assert (await web.send(event)).status == 422
+
+
+@pytest.mark.parametrize("name", ["hub_event", "hub_notice"])
+async def test_event_of_chatwoot_never_becomes_one_of_the_hub(name: str, web: WebHub) -> None:
+    one = await made(web, "?tenant=acme")
+    forged = having(fixture("chatwoot_message_created_whatsapp"), name, "event")
+    delivery = f"{one['id']}:test:1"
+    answer = await web.post("/webhook", forged, X_Chatwoot_Delivery=delivery)
+    assert answer.status == 200
+    [message] = web.hub.state.messages.values()
+    assert message.id == MessageId((await answer.json())["message_id"])
+    assert (message.stage, message.due_at) == (Stage.IGNORED, None)
+    assert message.origin.delivery != delivery
+    assert (await web.post(f"/v1/messages/{message.id}/replay", {})).status == 409
+
+
+@pytest.mark.parametrize("query", ["?tenant=other", ""])
+async def test_bound_administrator_reaches_only_its_own(query: str, web: WebHub) -> None:
+    one = await made(web, query)
+    bound = web.with_key(await web.new_key(Scope.ADMIN, tenant="acme"))
+    path = f"/v1/subscriptions/{one['id']}"
+    # Without a tenant it asks for its own, where there is no such subscription.
+    for asked in dict.fromkeys((query, "?tenant=acme")):
+        for method, rest, body in (
+            ("PATCH", "", {"on": False}),
+            ("POST", "/rotate", {}),
+            ("POST", "/test", {}),
+            ("DELETE", "", None),
+        ):
+            answer = await bound.ask(method, f"{path}{rest}{asked}", json=body)
+            assert answer.status == (403 if asked == "?tenant=other" else 404)
+    sent = await (await web.post(f"{path}/test{query}", {})).json()
+    assert (await bound.get(f"/v1/messages/{sent['message_id']}")).status == 403
+    assert (await (await bound.get("/v1/messages")).json())["messages"] == []
+    assert [found["id"] for found in await listed(web, query)] == [one["id"]]
