@@ -280,8 +280,11 @@ class ManageSubscriptions:
         Raises:
             SubscriptionNotFoundError: There is no such subscription.
         """
-        current = await self.store.current(_documents_of(tenant))
-        one = _one_of(_stored_in(current, tenant), id_)
+        # Another process may have rotated it a moment ago.
+        self.subscriptions.forget()
+        one = (await self.subscriptions.of(tenant)).get(id_.value)
+        if one is None:
+            raise SubscriptionNotFoundError
         (old, *_) = await self.subscriptions.secrets(tenant, evolve(one, old_secret_until=None))
         secret = self._new_secret()
 

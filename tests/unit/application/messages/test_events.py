@@ -505,3 +505,15 @@ async def test_other_process_has_removed_it_a_moment_ago(hub: MemoryHub) -> None
     hub.clock.tick(timedelta(seconds=3))
     assert await deliver_all(hub) == [Progress.IGNORED]
     assert hub.webhooks.told == []
+
+
+async def test_rotation_after_one_by_another_process_keeps_its_secret(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    here = hub.manage_subscriptions
+    there = evolve(here, subscriptions=Subscriptions(here.store, here.sealer, here.clock))
+    await here.subscriptions.of(ACME)
+    _, between = await there.rotate(ACME, one.id, caller=ANYBODY)
+    _, newest = await here.rotate(ACME, one.id, caller=ANYBODY)
+    await publish(hub, "acme", 1)
+    assert await deliver_all(hub) == [Progress.TOLD]
+    assert [event.secrets for event in hub.webhooks.told] == [(newest, between)]
