@@ -56,6 +56,13 @@ class EventSubject:
     outcome: MessageOutcome | None = None
     message: MessageId | None = None
 
+    @property
+    def is_trial(self) -> bool:
+        """
+        Whether it only shows that the subscription can be told.
+        """
+        return self.change is None and self.outcome is None
+
 
 def names_of_events(subscription: SubscriptionId) -> tuple[str, str]:
     """

@@ -74,6 +74,7 @@ from odoo_ai_config.application.messages.events import (
 )
 from odoo_ai_config.application.messages.intake import ReceiveMessage
 from odoo_ai_config.application.messages.missed import FindMissedMessages
+from odoo_ai_config.application.messages.pacing import Pacing
 from odoo_ai_config.application.messages.people import TellPeople
 from odoo_ai_config.application.messages.persons import (
     ErasePerson,
@@ -371,6 +372,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
                 vault,
                 inbox,
                 clock,
+                Pacing(clock),
             ),
             clock,
             policies.retries,

@@ -4,7 +4,6 @@ Tell subscriptions of what changes and of what becomes of messages.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -14,6 +13,7 @@ from attrs import define, evolve, field, frozen
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.errors import SubscriberGoneError, SubscriberUnavailableError
 from odoo_ai_config.application.linking import link_soon
+from odoo_ai_config.application.messages.pacing import Pacing
 from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.clock import Clock
@@ -62,11 +62,6 @@ from odoo_ai_config.domain.subscriptions import (
 _RANDOM_BYTES: Final = 12
 # Entries of the audit trail that one round looks at, and events that it makes at most.
 _AT_A_TIME: Final = 200
-# Of one subscription and process: events that are sent at the same time, how long another one
-# waits then, and how long all wait after one was not taken.
-_MOST_AT_ONCE: Final = 4
-_BUSY_SECONDS: Final = 1.0
-_REST_SECONDS: Final = 30.0
 # So many entries without an event are noted at least.
 _NOTED_AFTER: Final = 1000
 # Public reasons of events that are told to nobody, and of subscriptions that are off.
@@ -224,13 +219,12 @@ class AnnounceChanges:
         return Changeset(messages=tuple(messages), revisions=revisions), (len(messages), more)
 
 
-@define(eq=False)
+@frozen(eq=False)
 class EventSending:
     """
     Sends an event to its subscription.
 
-    A receiver that hangs must not keep the workers of a process from customers: it gets a few
-    events at a time, and after a failure none for a while.
+    A receiver gets a few events at a time, and none for a while after one that it did not take.
     """
 
     writer: StepWriter
@@ -241,9 +235,7 @@ class EventSending:
     vault: SecretVault
     inbox: MessageInbox
     clock: Clock
-    # Being sent by this process, and until when nothing is sent, by subscription.
-    _sending: Counter[SubscriptionId] = field(factory=Counter, init=False)
-    _resting: dict[SubscriptionId, float] = field(factory=dict, init=False)
+    pacing: Pacing
 
     async def send(self, message: InboxMessage, subject: EventSubject) -> Step:
         """
@@ -259,9 +251,10 @@ class EventSending:
         if one is None:
             return await self._untold(message, REMOVED)
         if one.off is not None:
+            self.pacing.forget(one.id)
             dead = message.dead(reason=OFF, at=self.clock.now())
             return await self.writer.settled(Progress.DEAD, message, dead)
-        pause = self._pause_of(one.id)
+        pause = 0.0 if subject.is_trial else self.pacing.pause(one.id)
         if pause:
             now = self.clock.now()
             later = message.waiting(until=now + timedelta(seconds=pause), at=now)
@@ -275,27 +268,14 @@ class EventSending:
             # Another process has just removed it, or its old secret: look at it again.
             self.subscriptions.forget()
             raise SubscriberUnavailableError from None
-        self._sending[one.id] += 1
         try:
-            await self.client.post(one.url, body, id_=message.id, secrets=secrets)
+            with self.pacing.sending(one.id):
+                await self.client.post(one.url, body, id_=message.id, secrets=secrets)
         except SubscriberGoneError:
             await self.subscriptions.switch_off(tenant, one.id, GONE_ADDRESS)
             raise
-        except SubscriberUnavailableError:
-            self._resting[one.id] = self.clock.monotonic() + _REST_SECONDS
-            raise
-        finally:
-            self._sending -= Counter([one.id])
         done = message.done(at=self.clock.now())
         return await self.writer.settled(Progress.TOLD, message, done)
-
-    def _pause_of(self, id_: SubscriptionId) -> float:
-        now = self.clock.monotonic()
-        rest = self._resting.get(id_, now) - now
-        if rest <= 0:
-            self._resting.pop(id_, None)
-            return _BUSY_SECONDS if self._sending[id_] >= _MOST_AT_ONCE else 0.0
-        return rest
 
     async def given_up(self, message: InboxMessage, subject: EventSubject) -> None:
         """
@@ -303,6 +283,7 @@ class EventSending:
         """
         tenant = await _tenant_of(message, self.standings)
         await self.subscriptions.switch_off(tenant, subject.subscription, FAILING)
+        self.pacing.forget(subject.subscription)
 
     async def _untold(self, message: InboxMessage, reason: str) -> Step:
         ignored = message.ignored(reason=reason, at=self.clock.now())

@@ -517,3 +517,16 @@ async def test_rotation_after_one_by_another_process_keeps_its_secret(hub: Memor
     await publish(hub, "acme", 1)
     assert await deliver_all(hub) == [Progress.TOLD]
     assert [event.secrets for event in hub.webhooks.told] == [(newest, between)]
+
+
+async def test_trial_is_sent_though_its_receiver_rests(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    hub.webhooks.failing[URL] = SubscriberUnavailableError()
+    await publish(hub, "acme", 1)
+    assert await deliver_all(hub) == [Progress.PUT_OFF]
+    hub.webhooks.failing.clear()
+    await hub.send_trial(ACME, one.id, caller=ANYBODY)
+    assert await deliver_all(hub) == [Progress.TOLD]
+    # Whoever has mended it waits for nothing.
+    hub.clock.tick(timedelta(seconds=5))
+    assert await deliver_all(hub) == [Progress.TOLD]

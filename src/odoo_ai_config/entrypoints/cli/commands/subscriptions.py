@@ -57,7 +57,7 @@ def _tenant(name: str | None) -> TenantId | None:
 
 @subscriptions.command
 async def create(
-    url: Annotated[str, Parameter(help="Endereço (https) que recebe os avisos.")],
+    url: Annotated[str, Parameter(help="Endereço (https) que recebe os eventos.")],
     *,
     kind: Annotated[
         list[str] | None, Parameter(help=f"O que muda; repita para mais de um: {_KINDS}.")
@@ -171,13 +171,13 @@ async def try_out(
     subscription: Id, *, tenant: OfTenant = None, flags: WriteFlags = WRITE_AS_SET
 ) -> None:
     """
-    Envia um aviso de teste; quem o entrega é o servidor.
+    Envia um evento de teste; quem o entrega é o servidor.
     """
     async with session(flags) as services:
         message = await services.send_trial(
             _tenant(tenant), SubscriptionId(subscription), caller=operator(flags)
         )
-    say(f"Aviso de teste a caminho: {message.id}; veja `messages show {message.id}`.")
+    say(f"Evento de teste a caminho: {message.id}; veja `messages show {message.id}`.")
 
 
 @subscriptions.command

@@ -98,7 +98,7 @@ def test_trial_is_put_on_its_way(command: Command) -> None:
     sent = command("subscriptions", "test", id_, *OF_ACME)
     assert sent.status == 0
     [message] = json.loads(command("messages", "list", "--json").out)
-    assert f"Aviso de teste a caminho: {message['message_id']};" in sent.out
+    assert f"Evento de teste a caminho: {message['message_id']};" in sent.out
     assert (message["event"], message["stage"]) == ("hub_event", "queued")
     assert command("messages", "show", message["message_id"]).status == 0
 
