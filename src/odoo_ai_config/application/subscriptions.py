@@ -5,7 +5,7 @@ Make, read and change subscriptions.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -75,7 +75,7 @@ class _Stored:
 
 # What becomes of a subscription, and its new secrets.
 _Decision: TypeAlias = tuple[Subscription, dict[CredentialRef, SecretText]]
-_Decide: TypeAlias = Callable[[_Stored], _Decision]
+_Decide: TypeAlias = Callable[[_Stored], Awaitable[_Decision]]
 
 
 def _documents_of(tenant: TenantId | None) -> tuple[DocumentKey, DocumentKey]:
@@ -237,7 +237,7 @@ class ManageSubscriptions:
         made = Subscription(id_, url, kinds, outcomes, self.clock.now())
         secret = self._new_secret()
 
-        def add(stored: _Stored) -> _Decision:
+        async def add(stored: _Stored) -> _Decision:
             if len(stored.subscriptions) >= MOST_SUBSCRIPTIONS:
                 raise TooManySubscriptionsError
             return made, {id_.secret: secret}
@@ -261,7 +261,7 @@ class ManageSubscriptions:
             InvalidValueError: It would be told of nothing, or at no address.
         """
 
-        def decide(stored: _Stored) -> _Decision:
+        async def decide(stored: _Stored) -> _Decision:
             return change.made_on(_one_of(stored, id_), at=self.clock.now()), {}
 
         return await self._changed(tenant, id_, decide, caller=caller)
@@ -280,18 +280,14 @@ class ManageSubscriptions:
         Raises:
             SubscriptionNotFoundError: There is no such subscription.
         """
-        # Another process may have rotated it a moment ago.
-        self.subscriptions.forget()
-        one = (await self.subscriptions.of(tenant)).get(id_.value)
-        if one is None:
-            raise SubscriptionNotFoundError
-        (old, *_) = await self.subscriptions.secrets(tenant, evolve(one, old_secret_until=None))
         secret = self._new_secret()
 
-        def decide(stored: _Stored) -> _Decision:
-            until = self.clock.now() + overlap
-            rotated = evolve(_one_of(stored, id_), old_secret_until=until)
-            return rotated, {id_.secret: secret, id_.old_secret: old}
+        async def decide(stored: _Stored) -> _Decision:
+            one, ref = _one_of(stored, id_), id_.secret
+            context = SealContext(subscriptions_place(tenant), ref)
+            old = await self.sealer.opened(context, stored.sealed[ref.value])
+            rotated = evolve(one, old_secret_until=self.clock.now() + overlap)
+            return rotated, {ref: secret, id_.old_secret: old}
 
         return await self._changed(tenant, id_, decide, caller=caller), secret
 
@@ -304,9 +300,11 @@ class ManageSubscriptions:
         Raises:
             SubscriptionNotFoundError: There is no such subscription.
         """
-        await self._changed(
-            tenant, id_, lambda stored: (_one_of(stored, id_), {}), caller=caller, removes=True
-        )
+
+        async def decide(stored: _Stored) -> _Decision:
+            return _one_of(stored, id_), {}
+
+        await self._changed(tenant, id_, decide, caller=caller, removes=True)
 
     async def _changed(
         self,
@@ -329,7 +327,7 @@ class ManageSubscriptions:
             now = self.clock.now()
             current = await self.store.current((config_key, credentials_key, FEED_CURSOR))
             stored = _stored_in(current, tenant)
-            made, plain = decide(stored)
+            made, plain = await decide(stored)
             others = {name: one for name, one in stored.subscriptions.items() if name != id_.value}
             after = others if removes else {**others, id_.value: made}
             sealing = await self.sealer(place, plain, known=stored.sealed, at=now)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from attrs import evolve
@@ -530,3 +531,14 @@ async def test_trial_is_sent_though_its_receiver_rests(hub: MemoryHub) -> None:
     # Whoever has mended it waits for nothing.
     hub.clock.tick(timedelta(seconds=5))
     assert await deliver_all(hub) == [Progress.TOLD]
+
+
+async def test_of_two_rotations_at_once_each_keeps_the_secret_before_it(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    manage = hub.manage_subscriptions
+    rotate = partial(manage.rotate, ACME, one.id, caller=ANYBODY)
+    first, second = await asyncio.gather(rotate(), rotate())
+    await publish(hub, "acme", 1)
+    assert await deliver_all(hub) == [Progress.TOLD]
+    [told] = hub.webhooks.told
+    assert set(told.secrets) == {first[1], second[1]}
