@@ -78,9 +78,10 @@ class _Running:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        # It is a generator itself, which only this call may end.
+        await self._opened.__aexit__(None, None, None)
         # Somebody may have stopped in the middle of `changes`.
         await self._loop.shutdown_asyncgens()
-        await self._opened.__aexit__(None, None, None)
         await self._loop.shutdown_default_executor()
 
     def _stop(self) -> None:
