@@ -8,7 +8,8 @@ The language of a fence says what it contains:
 - ``bash`` and ``sh``: the blocks of a page are one shell session beside a new server. A comment
   behind a ``curl`` is the status of its answer, 200 by default.
 - ``json`` directly after ``bash``: the whole output of the block; ``...`` stands for any text.
-- ``py``: Python that needs another program around it; only its syntax is checked.
+- ``py``: Python that needs another program around it; only its syntax is checked here, and the
+  tests of some pages run it.
 - Other languages are not run.
 """
 
