@@ -76,8 +76,25 @@ class FeedContract(StoreContract):
             page = await read_on(hub, since, limit=2)
             seen += page.changes
             since = page.cursor
+            assert not page.more
         assert summary(tuple(seen)) == [("config", number) for number in range(1, 6)]
         assert (await read_on(hub, BEGIN)).changes == tuple(seen)
+
+    async def test_page_says_whether_more_follows(self, stores: Stores) -> None:
+        hub, since = over(stores), BEGIN
+        for number in range(1, 4):
+            await publish(hub, "acme", number)
+        # Now they are linked, before what comes next.
+        await hub.read_feed(None, caller=ANYBODY)
+        await hub.sync_mapping(ChannelMapping(CHANNEL, ACME), caller=ANYBODY)
+        only = Interest(frozenset({FeedKind.MAPPING}))
+        told: list[tuple[int, bool]] = []
+        for _ in range(2):
+            page = await hub.read_feed(since, caller=ANYBODY, interest=only, limit=2)
+            told.append((len(page.changes), page.more))
+            since = page.cursor
+        # A page without changes is not the last one.
+        assert told == [(0, True), (1, False)]
 
     async def test_cursor_of_another_store_is_refused(self, stores: Stores) -> None:
         hub = over(stores)

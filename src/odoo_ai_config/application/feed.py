@@ -48,10 +48,15 @@ BEAT: Final = 15.0
 class FeedPage:
     """
     What has changed, oldest first, and where to go on.
+
+    Args:
+        more: Whether entries behind *cursor* were there when it was read; each may be of no
+            change, or of none that the reader is told.
     """
 
     changes: tuple[Change, ...]
     cursor: str
+    more: bool = False
 
 
 @define(eq=False)
@@ -271,13 +276,18 @@ class Follower:
             if self.released:
                 break
             if changes or over:
-                return FeedPage(changes, self._watch.vault.veil(self.cursor))
+                return self._page(changes)
             if self._gap is None:
                 waited = True
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(until):
                         await self._listener.news.wait()
-        return FeedPage((), self._watch.vault.veil(self.cursor))
+        return self._page(())
+
+    def _page(self, changes: tuple[Change, ...]) -> FeedPage:
+        watch = self._watch
+        more = watch.end.number > self.cursor.number
+        return FeedPage(changes, watch.vault.veil(self.cursor), more)
 
     async def _missed(self) -> tuple[Change, ...]:
         watch, limit = self._watch, MOST_CHANGES
@@ -325,11 +335,11 @@ class ReadFeed:
             MasterKeyMissingError, InvalidKeyRingError: There is no key ring to hide a cursor with.
         """
         interest = _permitted(interest, caller)
-        end = await self.watch.newest()
+        newest = await self.watch.newest()
         if since is None:
-            return FeedPage((), self.watch.vault.veil(end))
+            return FeedPage((), self.watch.vault.veil(newest))
         changes, end = await self.watch.read(await self._place(since), interest, limit)
-        return FeedPage(changes, self.watch.vault.veil(end))
+        return FeedPage(changes, self.watch.vault.veil(end), newest.number > end.number)
 
     @asynccontextmanager
     async def following(

@@ -65,6 +65,17 @@ async def test_reading_what_is_missing_ends_in_time(hub: MemoryHub) -> None:
     async with hub.read_feed.following(BEGIN, caller=ANYBODY) as follower:
         page = await follower.page(0)
         assert len(page.changes) == 3
+        assert not page.more
+
+
+async def test_page_of_a_follower_says_whether_more_follows(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "MOST_CHANGES", 2)
+    await publish(hub, 1, 2, 3)
+    async with hub.read_feed.following(BEGIN, caller=ANYBODY) as follower:
+        pages = [await follower.page(0) for _ in range(2)]
+    assert [(len(page.changes), page.more) for page in pages] == [(2, True), (1, False)]
 
 
 async def test_store_that_fails_is_told_to_all_who_wait(hub: MemoryHub) -> None:

@@ -64,7 +64,10 @@ def _kinds_in(text: str) -> frozenset[FeedKind]:
 
 _NAMES: Final = "|".join(kind.value for kind in FeedKind)
 _SINCE: Final = Query(
-    "since", CursorText, str, "0, or the `cursor` of the last answer. Without it there are none."
+    "since",
+    CursorText,
+    str,
+    "0, or the `cursor` of the last answer. Without it: what changes from now on.",
 )
 _WAIT: Final = Query(
     "wait",
@@ -101,8 +104,10 @@ async def read_changes(request: web.Request, caller: ApiKey) -> web.Response:
     Read what has changed since the last time, or wait for it.
 
     All readers see the same order, and nobody sees a change before an earlier one. Begin without
-    `since`, then read everything that you need, then go on from the `cursor`. After `compacted`
-    (410) begin again so: its `cursor` is that of now.
+    `since`, which answers no changes and the `cursor` of now, then read everything that you need,
+    then go on from the `cursor`. An answer looks at no more than 1000 entries and may be short, or
+    empty, although more follow: ask again while `more` is true. After `compacted` (410) begin
+    again: its `cursor` is that of now.
     """
     feed, interest = request.app[SERVICES].read_feed, _interest_of(request)
     since, wait = _SINCE.of(request), _WAIT.of(request)
@@ -111,7 +116,11 @@ async def read_changes(request: web.Request, caller: ApiKey) -> web.Response:
     else:
         async with feed.following(since, caller=caller, interest=interest) as follower:
             page = await _waited(request, follower, wait)
-    told = {"changes": list(map(body_of_change, page.changes)), "cursor": page.cursor}
+    told = {
+        "changes": list(map(body_of_change, page.changes)),
+        "cursor": page.cursor,
+        "more": page.more,
+    }
     return shown(told, NO_STORE)
 
 

@@ -16,7 +16,6 @@ from odoo_ai_config.entrypoints.http.platform.schema import (
     DocumentTypeText,
     Moment,
     TenantIdText,
-    Version,
     answer,
 )
 
@@ -51,11 +50,27 @@ class FeedChange:
     domain: BusinessAreaText | UnsetType = UNSET
     document: DocumentTypeText | UnsetType = UNSET
     name: (
-        Annotated[str, Meta(description="Of a collection, a channel or what is paused.")]
+        Annotated[
+            str,
+            Meta(
+                description="Of a collection, a channel (its account and inbox; `*` is each) or "
+                "what is paused.",
+                examples=["channel/987654/*"],
+            ),
+        ]
         | UnsetType
     ) = UNSET
-    version: Version | UnsetType = UNSET
-    deleted: Always | UnsetType = UNSET
+    version: (
+        Annotated[
+            int,
+            Meta(description="Counts from 1, for each document, channel or collection.", ge=1),
+        ]
+        | UnsetType
+    ) = UNSET
+    deleted: (
+        Annotated[Always, Meta(description="The document is deleted with this version.")]
+        | UnsetType
+    ) = UNSET
 
 
 @answer
@@ -66,3 +81,6 @@ class FeedChanges:
 
     changes: list[FeedChange]
     cursor: Annotated[CursorText, Meta(description="The `since` of the next request.")]
+    more: Annotated[
+        bool, Meta(description="Whether there is more to look at now: ask again at once.")
+    ]

@@ -84,6 +84,7 @@ async def test_reader_begins_with_a_cursor_and_goes_on(web: WebHub) -> None:
         "name": "channel/987654/12345",
         "version": 1,
     }
+    assert found["more"] is False
     assert await changes(web, f"since={found['cursor']}") == {**found, "changes": []}
 
 
