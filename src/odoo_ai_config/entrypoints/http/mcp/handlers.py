@@ -35,20 +35,14 @@ _MESSAGE: Final = Body(
         "jsonrpc": {"const": "2.0", "type": "string"},
         "id": {"type": ["string", "integer"], "description": "Absent if no answer is wanted."},
         "method": {"type": "string", "examples": ["tools/list"]},
-        "params": {"type": "object"},
-    },
-    required=["jsonrpc", "method"],
-    example={
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/list",
         "params": {
-            "_meta": {
-                "io.modelcontextprotocol/protocolVersion": MODERN,
-                "io.modelcontextprotocol/clientCapabilities": {},
-            }
+            "type": "object",
+            "description": f"With `_meta`, as in {MODERN}, the headers have to say the same.",
         },
     },
+    required=["jsonrpc", "method"],
+    # Of a revision that needs no headers beside it.
+    example={"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}},
 )
 
 

@@ -243,8 +243,10 @@ def _require_modern(message: _Message, headers: CIMultiDictProxy[str] | None) ->
         if message.method == _CALL and isinstance(name, str):
             said["Mcp-Name"] = name
         for header, value in said.items():
-            if [_decoded(one) for one in headers.getall(header, ())] != [value]:
-                raise _ProtocolError(HEADER_MISMATCH, f"{header} does not match the body.")
+            given = headers.getall(header, [])
+            if [_decoded(one) for one in given] != [value]:
+                wrong = "does not match the body" if given else "is missing"
+                raise _ProtocolError(HEADER_MISMATCH, f"{header} {wrong}.")
     if asked != MODERN:
         raise _unsupported(asked)
 

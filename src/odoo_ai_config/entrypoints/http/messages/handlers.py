@@ -127,7 +127,7 @@ async def list_messages(request: web.Request, caller: ApiKey) -> web.Response:
     """
     List messages, newest first, without their texts.
 
-    A person has to look at those with the stage `unresolved` or `dead`.
+    A person has to look at those with the stage `unresolved`, `dead` or `failed`.
     """
     read = partial(
         request.app[SERVICES].list_messages,

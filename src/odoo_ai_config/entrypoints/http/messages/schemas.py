@@ -239,7 +239,14 @@ class MessageSummary(MessageReceipt):
         list[str], Meta(description="The actions of the answer that Chatwoot refused.")
     ]
     steps: Annotated[int, Meta(description="The steps of the answer that are done.", ge=0)]
-    event: Annotated[str, Meta(description="Chatwoot's name.", examples=["message_created"])]
+    event: Annotated[
+        str,
+        Meta(
+            description="Chatwoot's name; `hub_notice` of what the hub tells people by itself, "
+            "`hub_event` of what a subscription is told.",
+            examples=["message_created"],
+        ),
+    ]
     account_id: str | None
     inbox_id: str | None
     conversation_id: str | None

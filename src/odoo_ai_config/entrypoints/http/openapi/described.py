@@ -92,6 +92,7 @@ class Describer:
         self.schemas: JsonObject = {}
         self.responses: JsonObject = {}
         self.security_schemes: JsonObject = {}
+        self.tags: set[str] = set()
 
     def paths(self, groups: Iterable[RouteGroup], apps: frozenset[App]) -> JsonObject:
         """
@@ -101,6 +102,7 @@ class Describer:
         for group in groups:
             for operation, handler in group.served:
                 if operation.is_served(apps):
+                    self.tags.add(group.tag)
                     methods = paths.setdefault(operation.path, {})
                     methods[operation.method.lower()] = self._operation(group, operation, handler)
         return {**paths}

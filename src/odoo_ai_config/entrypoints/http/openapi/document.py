@@ -5,6 +5,7 @@ The OpenAPI description, built on the first request for it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from odoo_ai_config.domain.json_types import JsonObject
 from odoo_ai_config.entrypoints.apps import ALL_APPS, App
@@ -20,6 +21,28 @@ Every path works with and without its last slash, without a redirect, and `HEAD`
 prefers English. A path that does not exist is a 404 with the code `route_not_found`; a method that
 a path does not have is a 405 with `method_not_allowed`, and `Allow` lists the others.
 """
+
+
+# In the order in which viewers show them. Those of the served routes are declared.
+_TAGS: Final = {
+    "events": "Events of Odoo.",
+    "addresses": "Secret addresses for Odoo without an add-on.",
+    "documents": "Settings of tenants, with their history.",
+    "mapping": "The owners of Chatwoot channels.",
+    "tenants": "Tenants, their channels, credentials and standing.",
+    "audit": "The audit trail.",
+    "feed": "What has changed, as it happens.",
+    "keys": "API keys.",
+    "chatwoot": "Events and accounts of Chatwoot.",
+    "messages": "Messages, their stages and their answers.",
+    "conversations": "Conversations, when the AI is silent, and its pauses.",
+    "persons": "What the hub has of a person: found, exported and erased.",
+    "subscriptions": "Who is told of changes and outcomes, by signed requests.",
+    "collections": "Products, rules and other items to index.",
+    "mcp": "Tools for AI clients (Model Context Protocol).",
+    "pages": "Pages for the browser.",
+    "status": "Health and metrics, without a key.",
+}
 
 
 def description(
@@ -41,21 +64,8 @@ def description(
         },
         "servers": [{"url": "/"}],
         "tags": [
-            {"name": "events", "description": "Events of Odoo."},
-            {"name": "documents", "description": "Settings of tenants, with their history."},
-            {"name": "mapping", "description": "The owners of Chatwoot channels."},
-            {"name": "tenants", "description": "Tenants, their channels and credentials."},
-            {"name": "audit", "description": "The audit trail."},
-            {"name": "chatwoot", "description": "Events and accounts of Chatwoot."},
-            {"name": "messages", "description": "Messages, their stages and their answers."},
-            {
-                "name": "conversations",
-                "description": "Conversations, when the AI is silent, and its pauses.",
-            },
-            {"name": "collections", "description": "Products, rules and other items to index."},
-            {"name": "mcp", "description": "Tools for AI clients (Model Context Protocol)."},
-            {"name": "pages", "description": "Pages for the browser."},
-            {"name": "status", "description": "Health and metrics, without a key."},
+            {"name": tag, "description": _TAGS[tag]}
+            for tag in sorted(described.tags, key=[*_TAGS].index)
         ],
         "paths": paths,
         "components": {

@@ -203,6 +203,9 @@ async def test_headers_that_say_something_else_than_the_body_are_refused(
     given = {name: value for name, value in headers.items() if value is not None}
     status, answer = await sent(web, message, **given)
     assert (status, code_in(answer), answer["id"]) == (400, -32020, 1)
+    ((name, value),) = wrong.items()
+    said = "is missing." if value is None else "does not match the body."
+    assert answer["error"]["message"] == f"{name} {said}"
 
 
 async def test_name_in_a_header_may_be_encoded(web: WebHub) -> None:

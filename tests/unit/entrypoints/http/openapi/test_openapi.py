@@ -19,6 +19,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.domain.credentials.secrets import SecretText
+from odoo_ai_config.entrypoints.apps import ALL_APPS, App
 from odoo_ai_config.entrypoints.http.odoo_events.payloads import Credentials
 from odoo_ai_config.entrypoints.http.openapi import handlers as description
 from odoo_ai_config.entrypoints.http.platform.fields import field_type, shape_of
@@ -109,6 +110,19 @@ async def test_every_route_is_described_and_nothing_else(web: WebHub) -> None:
 def test_operations_have_names_of_their_own() -> None:
     names = [operation(*entry)["operationId"] for entry in OPERATIONS]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("apps", [ALL_APPS, frozenset({App.MCP})], ids=["all", "mcp"])
+def test_every_heading_is_explained_and_has_something_below_it(apps: frozenset[App]) -> None:
+    document = the_description(apps).document
+    used = {
+        tag
+        for item in document["paths"].values()
+        for method in METHODS
+        for tag in item.get(method, {}).get("tags", ())
+    }
+    declared = [tag["name"] for tag in document["tags"]]
+    assert (len(declared), {*declared}) == (len(used), used)
 
 
 def test_every_way_to_prove_who_asks_is_described() -> None:
@@ -216,6 +230,13 @@ async def test_described_events_are_taken_in_as_they_stand_there(web: WebHub) ->
     for name in ("CredentialsEvent", "MappingEvent", "CompanyMetadataEvent"):
         (example,) = schemas[name]["examples"]
         assert (await web.send(example)).status == 200
+
+
+async def test_described_message_of_mcp_is_answered_as_it_stands_there(web: WebHub) -> None:
+    (example,) = DOCUMENT["components"]["schemas"]["McpMessage"]["examples"]
+    answer = await web.post("/mcp", example)
+    assert answer.status == 200
+    assert (await answer.json())["result"]["tools"]
 
 
 async def test_document_is_served_to_anybody_once(web: WebHub) -> None:
