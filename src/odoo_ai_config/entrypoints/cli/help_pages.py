@@ -30,6 +30,19 @@ class PortugueseFormatter(DefaultFormatter):
         words = " ".join(_WORDS.get(word, word) for word in str(usage).split())
         console.print(Text(f"Uso: {words}\n", style="bold"))
 
+    def render_description(
+        self, console: Console, options: ConsoleOptions, description: object
+    ) -> None:
+        """
+        Show what the command is for. Lines break where the terminal ends, not where the code does.
+        """
+        if isinstance(description, InlineText) and isinstance(
+            written := description.primary_renderable, Text
+        ):
+            paragraphs = (" ".join(one.split()) for one in written.plain.split("\n\n"))
+            description.primary_renderable = Text("\n\n".join(paragraphs))
+        super().render_description(console, options, description)
+
 
 class _Description(DescriptionRenderer):
     def __call__(self, entry: HelpEntry) -> RenderableType:

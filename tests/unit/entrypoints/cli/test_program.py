@@ -53,6 +53,14 @@ def test_every_command_explains_itself(name: tuple[str, ...], command: Command) 
     assert command("--help").out.count(f" {name[0]} ") >= 1
 
 
+def test_help_breaks_lines_where_the_terminal_ends(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    about = command("mcp", "--help").out.split("╭")[0]
+    assert "Pela rede, ele\nusa o endereço /mcp do servidor.\n" in about.replace(" \n", "\n")
+
+
 def test_help_tells_defaults_but_not_that_a_switch_is_off(command: Command) -> None:
     page = " ".join(command("messages", "list", "--help").out.replace("│", " ").split())
     assert "[padrão: 50]" in page

@@ -69,7 +69,7 @@ async def list_(
     """
     Lista mensagens, das mais novas para as mais antigas, sem os textos.
 
-    As paradas: --stage unresolved --stage dead
+    As paradas: --stage unresolved --stage dead --stage failed
     """
     size = positive(limit)
     stages = _stages(stage, tuple(Stage))
