@@ -185,6 +185,8 @@ async def test_what_is_confirmed_over_pipes_is_in_the_store_and_in_the_audit_tra
             assert published["result"]["version"] == 1
             other = await client.call_tool("read_document", {"tenant": "other"})
             assert other.structured_content["code"] == "tenant_forbidden"
+            # There is none.
+            assert "chave" not in other.structured_content["detail"]
             await done(
                 client, "publish_document", **AREA, yaml="a: 2", confirm=True, reason="INC-7"
             )

@@ -17,7 +17,8 @@ from attrs import NOTHING, asdict, evolve, field, frozen, make_class
 from odoo_ai_config.domain.access import LONGEST_REASON, ApiKey, Scope
 from odoo_ai_config.domain.json_types import Json, JsonObject
 from odoo_ai_config.domain.outcomes import Outcome
-from odoo_ai_config.entrypoints.http.platform.fields import field_type, read_exactly, shape_of
+from odoo_ai_config.entrypoints.http.platform.errors import FieldError, InvalidFieldsError
+from odoo_ai_config.entrypoints.http.platform.fields import field_type, read, shape_of
 from odoo_ai_config.entrypoints.http.platform.paths import named
 from odoo_ai_config.entrypoints.http.platform.texts import Language, Text
 from odoo_ai_config.entrypoints.http.platform.wire_types import (
@@ -176,7 +177,13 @@ class Tool:
         Raises:
             CodedError: The tool refuses the arguments or the caller.
         """
-        asked = asdict(read_exactly(self.arguments, arguments), recurse=False)
+        known = shape_of(self.arguments).types
+        if not arguments.keys() <= known.keys():
+            # Its name is input, too.
+            raise InvalidFieldsError(
+                [FieldError("arguments", "unknown_argument", ", ".join(known))]
+            )
+        asked = asdict(read(self.arguments, {"": arguments}), recurse=False)
         if not self.changes:
             return await self.run(call, **asked)
         confirm, reason = asked.pop("confirm"), asked.pop("reason")

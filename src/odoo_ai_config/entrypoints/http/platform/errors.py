@@ -164,12 +164,12 @@ class FieldError:
 
     Args:
         rule: Stable name of the broken rule; its wording is in `texts`.
-        limit: The number in the wording of the rule, if it has one.
+        limit: The number, or the names, in the wording of the rule, if it has them.
     """
 
     field: str
     rule: str
-    limit: int | None = None
+    limit: int | str | None = None
 
 
 @frozen

@@ -220,8 +220,9 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         ),
         Row(
             domain.TenantForbiddenError,
-            "A chave de API não dá acesso a este cliente",
-            "The API key gives no access to this tenant",
+            # Not every caller has a key: a command may be for one tenant.
+            "O acesso é a um só cliente, e isto não é dele",
+            "The access is to one tenant only, and this is not its own",
         ),
         Row(
             domain.CollectionNotEnabledError,

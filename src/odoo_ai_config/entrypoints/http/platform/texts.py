@@ -262,6 +262,9 @@ RULES: Final[Mapping[str, Text]] = {
     ),
     "unknown_field": Text("tem um campo desconhecido", "has an unknown field"),
     "unknown_member": Text("é um campo desconhecido", "is an unknown field"),
+    "unknown_argument": Text(
+        "tem um nome desconhecido; os que há: {limit}", "has an unknown name; there are: {limit}"
+    ),
     "given_and_cleared": Text(
         "é um campo que o mesmo evento preenche", "is a field to which the event gives a value"
     ),
@@ -331,8 +334,10 @@ RULES: Final[Mapping[str, Text]] = {
         "must be an end of the audit trail, as audit verify shows it",
     ),
     "feed_kind": Text(
-        "deve listar tipos de mudança, como config,mapping",
-        "must list kinds of changes, such as config,mapping",
+        "deve listar tipos de mudança: config, credentials, crews, document, mapping, "
+        "collection, pause, tenant",
+        "must list kinds of changes: config, credentials, crews, document, mapping, collection, "
+        "pause, tenant",
     ),
     "message_outcome": Text(
         "deve listar fins de mensagens: answered, handed_over, dead",
@@ -414,7 +419,7 @@ RULES: Final[Mapping[str, Text]] = {
 }
 
 
-def rule_text(rule: str, limit: int | None, language: Language) -> str:
+def rule_text(rule: str, limit: int | str | None, language: Language) -> str:
     """
     What *rule* demands, as the end of a sentence that starts with the name of a field.
     """

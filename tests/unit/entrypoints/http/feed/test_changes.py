@@ -14,6 +14,7 @@ import pytest
 from aiohttp import ClientError, ClientResponse
 
 from odoo_ai_config.domain.access import Scope
+from odoo_ai_config.domain.feed import FeedKind
 from odoo_ai_config.entrypoints.http.feed import handlers
 from odoo_ai_config.entrypoints.http.platform.app_keys import LAST_ORDERS
 from odoo_ai_config.entrypoints.startup import trusted
@@ -99,6 +100,13 @@ async def test_document_is_named_and_nothing_of_it_is_told(web: WebHub) -> None:
         ("config", "config", 2, True),
     ]
     assert "token_referencia" not in json.dumps(found)
+
+
+async def test_unknown_kind_is_told_which_ones_there_are(web: WebHub) -> None:
+    answer = await web.get("/v1/changes?kind=colour")
+    [error] = (await answer.json())["errors"]
+    assert (answer.status, error["field"]) == (422, "kind")
+    assert error["message"].endswith(": " + ", ".join(kind.value for kind in FeedKind))
 
 
 async def test_reader_waits_for_the_next_change(web: WebHub) -> None:

@@ -260,6 +260,15 @@ async def test_key_without_the_scope_is_refused(web: WebHub, tool: str) -> None:
     assert len(web.hub.state.audit) == before
 
 
+async def test_unknown_argument_is_told_which_ones_there_are(web: WebHub) -> None:
+    problem = await refused(web, "read_document", tenants="acme")
+    [error] = problem["errors"]
+    assert error["field"] == "arguments"
+    assert error["message"] == (
+        "tem um nome desconhecido; os que há: tenant, domain, kind, version, as_yaml"
+    )
+
+
 async def test_who_may_write_but_not_read_does_not_see_what_is_there(web: WebHub) -> None:
     writer = web.with_key(await web.new_key(Scope.CONFIG_WRITE))
     rehearsed = await called(writer, "publish_document", tenant="acme", yaml="name: x")
@@ -321,7 +330,7 @@ async def test_bound_key_sees_its_client_only(web: WebHub) -> None:
         ("read_document", {}, "tenant"),
         ("read_document", {"tenant": "acme", "version": 0}, "version"),
         ("read_document", {"tenant": "acme", "as_yaml": 1}, "as_yaml"),
-        ("read_document", {"tenant": "acme", "typo": 1}, "body"),
+        ("read_document", {"tenant": "acme", "typo": 1}, "arguments"),
         ("simulate_route", {"mapping": 5}, "mapping"),
         ("show_message", {"message_id": "../x"}, "message_id"),
         ("publish_document", {"tenant": "acme", "yaml": 5}, "yaml"),
