@@ -182,7 +182,12 @@ def test_damaged_backup_or_wrong_passphrase_is_refused(busy: Command, folder: Pa
         ("sealed", whole, ("--passphrase-file", "absent.txt"), "absent.txt"),
         ("sealed", whole, ("--passphrase-file", "sealed"), "UTF-8"),
         ("cut", whole[:-20], ("--passphrase-file", "right.txt"), "danificado"),
-        ("tail", whole[:-1] + b"?", ("--passphrase-file", "right.txt"), "danificado"),
+        (
+            "tail",
+            whole[:-1] + bytes([whole[-1] ^ 1]),
+            ("--passphrase-file", "right.txt"),
+            "danificado",
+        ),
         ("other", head + b" \n" + body, ("--passphrase-file", "right.txt"), "senha"),
         ("none", b"{}\n", (), "não é um backup"),
         ("text", b"text", (), "não é um backup"),
