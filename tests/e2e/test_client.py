@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,29 @@ async def test_reader_follows_a_hub_that_was_restored(tmp_path: Path) -> None:
             with serving(tmp_path, port=port):
                 # An older version, which the hub's feed explains.
                 await until_named(hub, "0")
+
+
+PROGRAM = """
+import sys
+from odoo_ai_config.client import open_hub_sync
+
+url, key, folder = sys.argv[1:]
+with open_hub_sync(url, api_key=key, cache_dir=folder, deadline=1) as hub:
+    print(hub.config("acme")["name"])
+"""
+
+
+async def test_program_that_reads_once_finds_it_again_while_the_hub_is_away(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as server:
+        await write(server, "0")
+        programs = [
+            [sys.executable, "-c", PROGRAM, server.url, server.api_key, str(tmp_path / f"{one}")]
+            for one in range(4)
+        ]
+        for program in programs:
+            assert subprocess.check_output(program, text=True) == "0\n"
+        server.kill()
+    for program in programs:
+        assert subprocess.check_output(program, text=True) == "0\n"

@@ -73,6 +73,8 @@ class _Running:
             self._stop()
 
     async def _end(self) -> None:
+        # Writing to disk must not be cancelled.
+        await self.hub.cache.settled()
         # Other threads would wait for ever for what they asked.
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar, cast
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from odoo_ai_config.client.disk import Disk, Kept
 from odoo_ai_config.client.transport import NO_ANSWER, Answer, OutageError, Transport
@@ -83,9 +84,9 @@ class _Floor:
 
 @define(eq=False)
 class _Flight:
-    task: asyncio.Task[Any]
     asked: int
     since: float
+    task: asyncio.Task[Any] = field(init=False)
 
 
 class Cache:
@@ -127,14 +128,19 @@ class Cache:
         self._served: OrderedDict[str, _Floor] = OrderedDict()
         # What was asked for before says nothing of the versions of this store.
         self._versions_began = 0
-        # What was asked for before is of a tenant that is another one now, or of no one.
-        self._ended: OrderedDict[TenantId | None, int] = OrderedDict()
+        # What was asked for before is of a tenant that is another one now, or of no one, or was
+        # refused since; by tenant or path.
+        self._ended: OrderedDict[TenantId | str | None, int] = OrderedDict()
         self._all_ended = 0
+        self._any_ended = 0
         # What is removed is not written back by an answer of before.
         self._disk_order = asyncio.Lock()
+        self._writes: set[asyncio.Task[None]] = set()
         self.following = False
         # Called before each request.
         self.on_request: Callable[[], None] = lambda: None
+        # Waits until the feed tells what happens from now on, or cannot.
+        self.told_from_now_on: Callable[[], Awaitable[None]] | None = None
         self._opened_at = time.time()
         # When the newest of what was read from disk was answered.
         self._kept_at: float | None = None
@@ -153,12 +159,20 @@ class Cache:
 
     async def close(self) -> None:
         """
-        End all requests.
+        End all requests. What was read is on disk then.
         """
         tasks = [flight.task for flight in self._flights.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """
+        Wait until what was read is on disk.
+        """
+        while self._writes:
+            await asyncio.gather(*self._writes, return_exceptions=True)
 
     def now(self) -> int:
         """
@@ -198,17 +212,20 @@ class Cache:
         """
         Keep nothing of *tenants* in memory: the hub no longer serves them, or they are others now.
         """
-        moment = self.now()
+        self._any_ended = moment = self.now()
         for tenant in tenants:
-            self._ended[tenant] = moment
-            self._ended.move_to_end(tenant)
-        while len(self._ended) > _MOST_REMEMBERED:
-            self._ended.popitem(last=False)
-            self._all_ended = moment
+            self._note_end(tenant, moment)
         for path in [path for path, entry in self._entries.items() if entry.tenant in tenants]:
             self._drop(path)
         for path in [path for path, floor in self._served.items() if floor.tenant in tenants]:
             del self._served[path]
+
+    def _note_end(self, of: TenantId | str, moment: int) -> None:
+        self._ended[of] = moment
+        self._ended.move_to_end(of)
+        if len(self._ended) > _MOST_REMEMBERED:
+            _, forgotten = self._ended.popitem(last=False)
+            self._all_ended = max(self._all_ended, forgotten)
 
     async def remove_tenants(self, tenants: Collection[TenantId]) -> None:
         """
@@ -313,7 +330,14 @@ class Cache:
         return max(self._all_changed, self._changed.get(resource.subject, 0))
 
     def _end_of(self, resource: Resource[Any]) -> int:
-        return max(self._all_ended, self._ended.get(resource.tenant, 0))
+        ended = self._ended.get(resource.tenant, 0), self._ended.get(resource.path, 0)
+        return max(self._all_ended, *ended)
+
+    def _may_be_on_disk_since(self, resource: Resource[Any]) -> int:
+        # What is of no tenant may name any of them.
+        named = self._any_ended if resource.tenant is None else 0
+        # The feed tells a later start nothing of what came before its beginning or a restore.
+        return max(self._end_of(resource), self._versions_began, named)
 
     def _last_good(self, path: str, entry: _Entry) -> Any:  # noqa: ANN401 - of any resource
         self._remember(path, entry)
@@ -321,9 +345,8 @@ class Cache:
 
     def _take_off(self, resource: Resource[Any]) -> _Flight:
         self.on_request()
-        asked = self.now()
-        task = asyncio.create_task(self._fetched(resource, asked))
-        flight = _Flight(task, asked, time.monotonic())
+        flight = _Flight(self.now(), time.monotonic())
+        flight.task = task = asyncio.create_task(self._fetched(resource, flight))
         self._flights[resource.path] = flight
 
         def land(_task: asyncio.Task[Any]) -> None:
@@ -336,7 +359,14 @@ class Cache:
         task.add_done_callback(land)
         return flight
 
-    async def _fetched(self, resource: Resource[T], asked: int) -> T:
+    async def _fetched(self, resource: Resource[T], flight: _Flight) -> T:
+        if self._disk is not None and self.told_from_now_on is not None:
+            # Otherwise nobody would tell a later start what became of it meanwhile.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await self.told_from_now_on()
+            flight.asked = self.now()
+        asked = flight.asked
         entry = self._entries.get(resource.path)
         try:
             found, answer = await self._asked_for(resource, asked, entry)
@@ -366,7 +396,7 @@ class Cache:
             entry.asked, entry.checked = max(entry.asked, asked), time.monotonic()
             entry.pause = _FIRST_PAUSE
             self._put(resource.path, entry)
-            await self._write(resource, answer, asked)
+            await self._written(resource, entry, answer, asked)
         return cast("T", entry.value)
 
     async def _asked_for(
@@ -385,20 +415,35 @@ class Cache:
                 return cast("T", newer.value), newer.version
             return value, version
 
-        tag = entry.tag if entry is not None and entry.asked > self._unproven else None
+        # What is not on disk is asked for with its body.
+        proven = max(self._unproven, self._may_be_on_disk_since(resource))
+        tag = entry.tag if entry is not None and entry.asked > proven else None
         return await self._transport.read(
             path, understood, tag=tag, tenant=resource.tenant, insist=entry is None
         )
 
-    async def _write(self, resource: Resource[Any], answer: Answer, asked: int) -> None:
+    async def _written(
+        self, resource: Resource[Any], entry: _Entry, answer: Answer, asked: int
+    ) -> None:
         if self._disk is None or answer.body is None:
             return
         of = "" if resource.tenant is None else resource.tenant.value
         kept = Kept(resource.path, of, time.time(), answer.body)
-        async with self._disk_order:
-            # Only what is fresh: a start while the hub is away serves it.
-            if asked > max(self._last_change(resource), self._end_of(resource)):
-                await self._disk.write(kept, secret=resource.secret)
+
+        async def write(disk: Disk) -> None:
+            async with self._disk_order:
+                # Also what has changed since: it was served, and a start while the hub is away
+                # has nothing newer. But an answer that another one has overtaken was not.
+                newest = self._entries.get(resource.path) is entry
+                fresh = asked > self._last_change(resource)
+                if asked > self._may_be_on_disk_since(resource) and (newest or fresh):
+                    await disk.write(kept, secret=resource.secret)
+
+        # Others may have read it from memory: it is written even if this request is ended.
+        task = asyncio.create_task(write(self._disk))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        await asyncio.shield(task)
 
     def _put(self, path: str, entry: _Entry) -> None:
         present = self._entries.get(path)
@@ -432,6 +477,8 @@ class Cache:
     async def _forget(self, path: str, asked: int) -> None:
         entry = self._entries.get(path)
         if entry is None or entry.asked < asked:
+            # An answer that was asked for before and comes later is not kept, either.
+            self._note_end(path, asked)
             self._drop(path)
             self._served.pop(path, None)
             if self._disk is not None:

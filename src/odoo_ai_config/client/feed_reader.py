@@ -51,7 +51,9 @@ class FeedReader:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # Where the follower is; None before the hub has told it.
         self.cursor: str | None = None
+        self._has_begun = asyncio.Event()
         cache.on_request = self._start_following
+        cache.told_from_now_on = self._begun
 
     async def close(self) -> None:
         """
@@ -114,6 +116,9 @@ class FeedReader:
     def _start_following(self) -> None:
         self._start("follower", self._follow)
 
+    async def _begun(self) -> None:
+        await self._has_begun.wait()
+
     def _start(self, name: str, work: Callable[[], Any]) -> None:
         if name not in self._tasks or self._tasks[name].done():
             self._tasks[name] = asyncio.create_task(work(), name=f"hub-client-{name}")
@@ -124,12 +129,15 @@ class FeedReader:
         finally:
             # Whatever ended it: without it, what is kept counts for a time only.
             self._cache.following = False
+            self._has_begun.set()
 
     async def _follow_on(self) -> None:
         if self.cursor is None:
             self.cursor = await self._cache.kept_cursor()
         while True:
             cursor = self.cursor
+            if cursor is not None:
+                self._has_begun.set()
             try:
                 # Whoever comes back hears at once what it has missed.
                 wait = _WAIT if self._cache.following else 0
@@ -141,6 +149,7 @@ class FeedReader:
                 await _rest(_PAUSE)
             except OutageError as outage:
                 self._cache.following = False
+                self._has_begun.set()
                 await _rest(_PAUSE, outage)
                 continue
             except CodedError as refusal:
@@ -167,6 +176,7 @@ class FeedReader:
         if followed or isinstance(refusal, InvalidApiKeyError):
             # The key may no longer read what it has read.
             await self._cache.end_all()
+        self._has_begun.set()
         _log.info("the hub has no feed for this key: %s", refusal.code)
         await _rest(_WITHOUT_FEED)
         # Nobody tells when versions begin anew.

@@ -4,15 +4,18 @@ import asyncio
 import gc
 import inspect
 import sys
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 from threading import enumerate as threads
 
 import pytest
 
 from odoo_ai_config.client import open_hub_sync
 from odoo_ai_config.client.blocking_hub import BlockingCollection, BlockingHub
+from odoo_ai_config.client.disk import Disk, Kept
 from odoo_ai_config.client.remote_hub import RemoteCollection, RemoteHub
 from odoo_ai_config.domain.errors import DocumentNotFoundError, InvalidValueError
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
@@ -134,6 +137,34 @@ def wait_on(url: str, key: str) -> None:
 async def test_thread_that_waits_hears_of_the_end() -> None:
     async with serving(MemoryHub(), HttpOptions(version="1")) as web:
         await asyncio.to_thread(wait_on, str(web.client.make_url("/")), web.key)
+
+
+def read_twice(url: str, key: str, folder: Path) -> None:
+    with (
+        ThreadPoolExecutor(2) as pool,
+        open_hub_sync(url, api_key=key, cache_dir=folder) as hub,
+    ):
+        hub.sync_credentials(account_id="acme", token="ref", name="Loja")
+        pool.submit(hub.config, "acme")
+        while not hub._processes.running().hub.cache._entries:
+            time.sleep(0.01)
+        assert hub.config("acme")["name"] == "Loja"
+
+
+async def test_what_a_thread_has_read_is_on_disk_although_another_one_still_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Disk.write
+
+    async def slow(disk: Disk, kept: Kept, *, secret: bool) -> None:
+        await asyncio.sleep(1.0)
+        await write(disk, kept, secret=secret)
+
+    monkeypatch.setattr(Disk, "write", slow)
+    async with serving(MemoryHub(), HttpOptions(version="1")) as web:
+        url = str(web.client.make_url("/"))
+        await asyncio.to_thread(read_twice, url, web.key, tmp_path)
+    assert any(b"acme" in one.read_bytes() for one in tmp_path.rglob("*") if one.is_file())
 
 
 FORKS = """

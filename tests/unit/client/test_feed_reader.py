@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,14 @@ from aiohttp import web
 
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.client import open_hub
+from odoo_ai_config.client.cache import Resource
+from odoo_ai_config.client.disk import Disk, Kept
 from odoo_ai_config.client.refusals import HubRefusedError
-from odoo_ai_config.domain.errors import InvalidApiKeyError, InvalidValueError
+from odoo_ai_config.domain.errors import (
+    DocumentNotFoundError,
+    InvalidApiKeyError,
+    InvalidValueError,
+)
 from odoo_ai_config.domain.feed import Change, FeedKind
 from odoo_ai_config.domain.tenants import TenantErasedError
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
@@ -171,6 +178,7 @@ async def test_answer_of_before_an_erasure_is_not_kept(
     async with server.opened(cache_dir=tmp_path, patience=5.0) as hub:
         await hub.config("acme")
         await until(lambda: hub.cache.following)
+        hub.cache.distrust()
         server.replies = [late]
         reading = asyncio.create_task(hub.config("acme"))
         await asked.wait()
@@ -180,6 +188,201 @@ async def test_answer_of_before_an_erasure_is_not_kept(
         assert await reading == {"version": 9}
         assert files(tmp_path) == []
         assert await hub.config("acme") == {"version": 1}
+
+
+class Late:
+    """
+    An answer that is asked for, and comes when the test lets it.
+    """
+
+    def __init__(self, *, version: int) -> None:
+        self.version = version
+        self.asked, self.may_come = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _: web.Request) -> web.StreamResponse:
+        self.asked.set()
+        await self.may_come.wait()
+        return document(self.version)
+
+
+async def down(_: web.Request) -> web.StreamResponse:
+    return web.Response(status=502)
+
+
+async def found_on_disk(server: ScriptedHub, folder: Path) -> object:
+    """
+    What a start while the hub is away reads; None if there is nothing.
+    """
+    server.feed, server.otherwise = down, lambda: web.Response(status=502)
+    async with server.opened(cache_dir=folder, deadline=0.3) as hub:
+        try:
+            return await hub.config("acme")
+        except StoreUnavailableError:
+            return None
+
+
+async def test_first_start_hears_the_feed_before_it_reads(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    # What it reads would otherwise be on disk although its tenant was erased in between.
+    followed: list[int] = []
+
+    async def read(_: web.Request) -> web.StreamResponse:
+        followed.append(len(server.followed))
+        await until(lambda: hub.cache.following)
+        return document(1)
+
+    server.feed, server.replies = Feed(), [read]
+    async with server.opened(cache_dir=tmp_path, patience=5.0) as hub:
+        await hub.config("acme")
+    assert followed[0] >= 1
+    assert await found_on_disk(server, tmp_path) == {"version": 1}
+
+
+async def test_first_start_reads_although_the_feed_does_not_answer(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    async def silent(_: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets the event")
+
+    server.feed = silent
+    async with server.opened(cache_dir=tmp_path) as hub:
+        assert await hub.config("acme") == {"version": 1}
+    assert await found_on_disk(server, tmp_path) == {"version": 1}
+
+
+async def test_what_is_read_while_the_feed_goes_on_is_on_disk(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = Feed()
+    async with server.opened(cache_dir=tmp_path) as hub:
+        server.replies = [document(1, tenant="other")]
+        await hub.config("other")
+        await until(lambda: hub.cache.following)
+
+    async def slow(_: web.Request) -> web.StreamResponse:
+        await until(lambda: hub.cache.following)
+        return document(4)
+
+    async with server.opened(cache_dir=tmp_path) as hub:
+        server.replies = [slow]
+        assert await hub.config("acme") == {"version": 4}
+    assert await found_on_disk(server, tmp_path) == {"version": 4}
+
+
+async def test_what_was_served_is_on_disk_although_it_has_changed_since(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = feed = Feed()
+    async with server.opened(cache_dir=tmp_path, patience=5.0) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        hub.cache.distrust()
+        server.replies = [late := Late(version=2)]
+        reading = asyncio.create_task(hub.config("acme"))
+        await late.asked.wait()
+        feed.pages.put_nowait(page(2, change(2)))
+        await until(lambda: hub.feed.cursor == cursor(2))
+        late.may_come.set()
+        assert await reading == {"version": 2}
+    assert await found_on_disk(server, tmp_path) == {"version": 2}
+
+
+async def test_answer_that_is_overtaken_is_not_on_disk(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = Feed()
+    async with server.opened(cache_dir=tmp_path) as hub:
+        server.replies = [late := Late(version=1), document(2)]
+        first = asyncio.create_task(hub.config("acme"))
+        await late.asked.wait()
+        hub.cache.distrust()
+        assert await hub.config("acme") == {"version": 2}
+        late.may_come.set()
+        assert await first == {"version": 2}
+    assert await found_on_disk(server, tmp_path) == {"version": 2}
+
+
+async def test_answer_that_a_refusal_overtakes_is_not_kept(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = Feed()
+    async with server.opened(cache_dir=tmp_path) as hub:
+        server.replies = [late := Late(version=1), problem(404, "document_not_found")]
+        first = asyncio.create_task(hub.config("acme"))
+        await late.asked.wait()
+        hub.cache.distrust()
+        with pytest.raises(DocumentNotFoundError):
+            await hub.config("acme")
+        late.may_come.set()
+        assert await first == {"version": 1}
+    assert files(tmp_path) == []
+
+
+async def test_answer_of_before_a_restore_is_not_on_disk(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = feed = Feed()
+    async with server.opened(cache_dir=tmp_path, patience=5.0) as hub:
+        await hub.config("acme")
+        await until(lambda: hub.cache.following)
+        hub.cache.distrust()
+        server.replies = [late := Late(version=9)]
+        reading = asyncio.create_task(hub.config("acme"))
+        await late.asked.wait()
+        gone = {"status": 410, "code": "compacted", "cursor": cursor(5)}
+        feed.pages.put_nowait(web.json_response(gone, status=410))
+        await until(lambda: hub.feed.cursor == cursor(5))
+        late.may_come.set()
+        assert await reading == {"version": 9}
+        assert files(tmp_path) == []
+
+
+async def test_what_may_name_an_erased_tenant_is_on_disk_only_if_it_is_asked_for_anew(
+    server: ScriptedHub, tmp_path: Path
+) -> None:
+    server.feed = feed = Feed()
+    everything = Resource("/v1/everything", "all", lambda body: (body, 0))
+    async with server.opened(cache_dir=tmp_path, patience=5.0) as hub:
+        await hub.cache.get(everything)
+        await until(lambda: hub.cache.following)
+        hub.cache.note_change(["all"])
+        server.replies = [late := Late(version=1)]
+        reading = asyncio.create_task(hub.cache.get(everything))
+        await late.asked.wait()
+        feed.pages.put_nowait(page(2, change(2, kind="tenant", action="tenant_erased")))
+        await until(lambda: hub.feed.cursor == cursor(2))
+        late.may_come.set()
+        await reading
+        assert files(tmp_path) == []
+        hub.cache.note_change(["all"])
+        await hub.cache.get(everything)
+        # An answer without a body could not be written.
+        assert "If-None-Match" not in server.asked[-1].headers
+        assert len(files(tmp_path)) == 1
+
+
+async def test_what_was_read_from_memory_is_on_disk_at_the_end(
+    server: ScriptedHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    write = Disk.write
+
+    async def slow(disk: Disk, kept: Kept, *, secret: bool) -> None:
+        begun.set()
+        await may_end.wait()
+        await write(disk, kept, secret=secret)
+
+    monkeypatch.setattr(Disk, "write", slow)
+    async with server.opened(cache_dir=tmp_path) as hub:
+        first = asyncio.create_task(hub.config("acme"))
+        await begun.wait()
+        assert await hub.config("acme") == {"version": 1}
+        asyncio.get_running_loop().call_later(0.1, may_end.set)
+    assert len(files(tmp_path)) == 1
+    with suppress(asyncio.CancelledError):
+        await first
 
 
 async def test_last_good_state_of_an_erased_tenant_is_not_served_to_who_waits(
@@ -220,9 +423,6 @@ async def test_start_during_an_outage_hears_of_a_restore(
         feed.pages.put_nowait(page(4, change(4, tenants=["other"])))
         await until(lambda: hub.feed.cursor == cursor(4))
 
-    async def down(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=502)
-
     async def restored(request: web.Request) -> web.StreamResponse:
         if request.query.get("since") == cursor(4):
             gone = {"status": 410, "code": "compacted", "cursor": cursor(2)}
@@ -248,9 +448,6 @@ async def test_start_without_a_cursor_takes_the_versions_of_the_hub(
     server.otherwise = lambda: document(5)
     async with server.opened(cache_dir=tmp_path) as hub:
         await hub.config("acme")
-
-    async def down(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=502)
 
     server.feed, server.otherwise = down, lambda: web.Response(status=502)
     async with server.opened(cache_dir=tmp_path, deadline=0.3) as hub:
