@@ -56,6 +56,7 @@ EXPECTED = re.compile(r"# (\d{3})$")
 ANSWERED = re.compile(r"^HTTP (\d{3})$", re.MULTILINE)
 PRINTED = re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE)
 SETTING = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? *\| (.*) \|$", re.MULTILINE)
+INSTALLED = re.compile(r"`(pip install [^`\n]*odoo-ai-config)`")
 SHELL = {"bash", "sh"}
 NOT_RUN = {"text", "json", "yaml", "http", "ini", "nginx", "py"}
 BINARIES = Path(sys.executable).parent
@@ -235,6 +236,18 @@ def test_readmes_list_the_settings_with_their_defaults() -> None:
     for name in ("README.md", "README.pt-BR.md"):
         rows = SETTING.findall((ROOT / name).read_text("utf-8"))
         assert [(variable, default) for variable, default, _ in rows] == settings
+
+
+@pytest.mark.parametrize("language", [".pt-BR.md", ".md"])
+def test_all_pages_install_the_package_in_the_same_way(language: str) -> None:
+    readme = ROOT / f"README{language}"
+    told = {
+        command
+        for page in (readme, *(ROOT / "docs").glob("*.md"))
+        if (".pt-BR" in page.name) == (".pt-BR" in language)
+        for command in INSTALLED.findall(page.read_text("utf-8"))
+    }
+    assert told == set(INSTALLED.findall(readme.read_text("utf-8")))
 
 
 def test_portuguese_readme_explains_the_settings_as_the_program_does() -> None:
