@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from odoo_ai_config.client.answers import changes_in
 from odoo_ai_config.client.cache import Cache
 from odoo_ai_config.client.transport import NO_ANSWER, OutageError, Transport, json_object
-from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError, InvalidValueError
+from odoo_ai_config.domain.errors import CodedError, InvalidApiKeyError
 from odoo_ai_config.domain.feed import Change, FeedCompactedError, FeedKind
 from odoo_ai_config.domain.identifiers import TenantId
 
@@ -87,7 +87,7 @@ class FeedReader:
         if tenant is not None:
             query["tenant"] = TenantId(tenant).value
         if kinds:
-            query["kind"] = ",".join(kind.value for kind in map(feed_kind, kinds))
+            query["kind"] = ",".join(kind.value for kind in map(FeedKind.from_text, kinds))
         cursor = await self.now() if since is None else since
         while True:
             try:
@@ -260,19 +260,6 @@ class FeedReader:
         for kinds, callback in self._callbacks:
             if change is not None and change.kind in kinds:
                 await _called(callback, change)
-
-
-def feed_kind(name: str) -> FeedKind:
-    """
-    The kind of changes called *name*.
-
-    Raises:
-        InvalidValueError: There is none.
-    """
-    try:
-        return FeedKind(name)
-    except ValueError:
-        raise InvalidValueError("kind", "feed_kind") from None
 
 
 def _understood(body: bytes) -> tuple[list[Change | None], str]:

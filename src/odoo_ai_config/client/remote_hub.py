@@ -31,7 +31,7 @@ from odoo_ai_config.client.answers import (
 )
 from odoo_ai_config.client.cache import Cache, Resource
 from odoo_ai_config.client.disk import Disk
-from odoo_ai_config.client.feed_reader import Callback, FeedReader, Restored, feed_kind
+from odoo_ai_config.client.feed_reader import Callback, FeedReader, Restored
 from odoo_ai_config.client.route_table import RouteTable, message_of, read_table
 from odoo_ai_config.client.transport import Transport, understood
 from odoo_ai_config.domain.channels.mapping import DEFAULT_SEQUENCE
@@ -45,7 +45,7 @@ from odoo_ai_config.domain.collections import (
 )
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.errors import DomainError
-from odoo_ai_config.domain.feed import EVERYTHING, Change
+from odoo_ai_config.domain.feed import EVERYTHING, Change, FeedKind
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     BusinessArea,
@@ -208,7 +208,7 @@ class RemoteHub:
         It may be async. What it raises is logged, and harms nothing. It is not called for what
         changes before the hub was first reached.
         """
-        wanted = frozenset(map(feed_kind, kinds)) or EVERYTHING.kinds
+        wanted = frozenset(map(FeedKind.from_text, kinds)) or EVERYTHING.kinds
 
         def register(callback: CallbackT) -> CallbackT:
             self.feed.call(callback, wanted)

@@ -50,13 +50,16 @@ class InvalidValueError(DomainError):
     Args:
         field: Path of the field, for instance ``mapping.sequence``.
         rule: Stable name of the broken rule, for instance ``tenant_id``.
+        one_of: The values that follow it, if they are few.
     """
 
     field: str
     rule: str
+    one_of: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.field} does not follow the rule {self.rule!r}."
+        told = f": it must be one of {', '.join(self.one_of)}" if self.one_of else ""
+        return f"{self.field} does not follow the rule {self.rule!r}{told}."
 
 
 @frozen

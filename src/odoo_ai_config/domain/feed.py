@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
 from odoo_ai_config.domain.changes import AuditAction, AuditEntry
 from odoo_ai_config.domain.channels.history import moment_text
-from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.errors import DomainError, InvalidValueError
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
     CREDENTIALS,
@@ -58,6 +58,20 @@ class FeedKind(enum.Enum):
     COLLECTION = "collection"
     PAUSE = "pause"
     TENANT = "tenant"
+
+    @classmethod
+    def from_text(cls, name: str) -> FeedKind:
+        """
+        The kind of changes called *name*.
+
+        Raises:
+            InvalidValueError: There is none.
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            known = tuple(kind.value for kind in cls)
+            raise InvalidValueError("kinds", "feed_kind", known) from None
 
 
 # Listeners are told the same ones, and their texts are made once.

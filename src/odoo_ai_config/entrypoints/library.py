@@ -401,7 +401,7 @@ class Hub:
             StoreUnavailableError, StoreUnusableError: The store does not work.
         """
         interest = Interest(
-            frozenset(map(_feed_kind, kinds)) or EVERYTHING.kinds,
+            frozenset(map(FeedKind.from_text, kinds)) or EVERYTHING.kinds,
             None if tenant is None else TenantId(tenant),
         )
         following = self.services.read_feed.following(since, caller=self.caller, interest=interest)
@@ -963,13 +963,6 @@ def _stage(name: str) -> Stage:
         return Stage(name)
     except ValueError:
         raise InvalidValueError("stage", "stage") from None
-
-
-def _feed_kind(name: str) -> FeedKind:
-    try:
-        return FeedKind(name)
-    except ValueError:
-        raise InvalidValueError("kinds", "feed_kind") from None
 
 
 def _record_kind(name: str) -> RecordKind:

@@ -625,7 +625,7 @@ async def test_callbacks_are_called_and_read_what_is_new(
             kinds.append(change.kind)
             raise KeyError("nobody is harmed")
 
-        with pytest.raises(InvalidValueError):
+        with pytest.raises(InvalidValueError, match=r"^kinds .* one of config, .*, tenant\.$"):
             hub.on_change("nothing")
         # The callbacks hear what happens from the hub's first answer on.
         await hub.cursor()

@@ -65,6 +65,9 @@ def test_invalid_value_names_field_and_rule() -> None:
     assert str(errors.InvalidValueError("mapping.sequence", "integer")) == (
         "mapping.sequence does not follow the rule 'integer'."
     )
+    assert str(errors.InvalidValueError("kinds", "feed_kind", ("config", "tenant"))) == (
+        "kinds does not follow the rule 'feed_kind': it must be one of config, tenant."
+    )
 
 
 def test_invalid_yaml_names_line_and_column() -> None:
