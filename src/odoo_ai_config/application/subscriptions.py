@@ -13,12 +13,14 @@ from attrs import define, evolve, field, frozen
 
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.credentials.sealing import Sealer
+from odoo_ai_config.application.errors import TargetForbiddenError
 from odoo_ai_config.application.linking import link_soon
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.ports.token_source import TokenSource
+from odoo_ai_config.application.ports.webhook_client import WebhookClient
 from odoo_ai_config.application.retention import RetentionRules
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.audit import TrailEnd
@@ -31,6 +33,7 @@ from odoo_ai_config.domain.credentials.secrets import (
 from odoo_ai_config.domain.documents.credentials import fingerprints_in, with_fingerprints
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
+from odoo_ai_config.domain.errors import InvalidValueError
 from odoo_ai_config.domain.feed import FeedKind
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -75,7 +78,8 @@ class _Stored:
 
 # What becomes of a subscription, and its new secrets.
 _Decision: TypeAlias = tuple[Subscription, dict[CredentialRef, SecretText]]
-_Decide: TypeAlias = Callable[[_Stored], Awaitable[_Decision]]
+# It gets the end of the audit trail, too: nobody is told of what changed before they asked for it.
+_Decide: TypeAlias = Callable[[_Stored, TrailEnd], Awaitable[_Decision]]
 
 
 def _documents_of(tenant: TenantId | None) -> tuple[DocumentKey, DocumentKey]:
@@ -121,9 +125,12 @@ class Subscriptions:
             await self.sealer.opened(SealContext(place, ref), sealed[ref.value]) for ref in refs
         ]
 
-    async def switch_off(self, tenant: TenantId | None, id_: SubscriptionId, reason: str) -> None:
+    async def switch_off(self, tenant: TenantId | None, seen: Subscription, reason: str) -> None:
         """
-        Note that one of *tenant* is off because of *reason*, unless it is off or gone.
+        Note that one of *tenant* is off because of *reason*.
+
+        Not if it is off or gone, or is no longer as it was *seen*: told elsewhere, or switched on
+        since.
         """
         key, _ = _documents_of(tenant)
 
@@ -131,10 +138,10 @@ class Subscriptions:
             now = self.clock.now()
             current = await self.store.current((key,))
             stored = _stored_in(current, tenant).subscriptions
-            one = stored.get(id_.value)
-            if one is None:
+            one = stored.get(seen.id.value)
+            if one is None or (one.url, one.on_since) != (seen.url, seen.on_since):
                 return Changeset(), None
-            after = {**stored, id_.value: one.switched_off(reason, at=now)}
+            after = {**stored, seen.id.value: one.switched_off(reason, at=now)}
             document = Document.of(document_of(after))
             written = successor(current.get(key), key, document, author=HUB_AUTHOR, at=now)
             return Changeset(revisions=() if written is None else (written,)), None
@@ -171,22 +178,23 @@ class SubscriptionChange:
     outcomes: frozenset[MessageOutcome] | None = None
     on: bool | None = None
 
-    def made_on(self, one: Subscription, *, at: datetime) -> Subscription:
+    def made_on(self, one: Subscription, *, behind: int, at: datetime) -> Subscription:
         """
-        *one* after the change.
+        *one* after the change, made when the audit trail ends with the number *behind*.
 
         Raises:
             InvalidValueError: It would be told of nothing, or at no address.
         """
         changed = evolve(
-            one,
+            one if self.kinds is None else one.telling(self.kinds, behind=behind),
             url=one.url if self.url is None else self.url,
-            kinds=one.kinds if self.kinds is None else self.kinds,
             outcomes=one.outcomes if self.outcomes is None else self.outcomes,
         )
         if self.on is None:
             return changed
-        return evolve(changed, off=None) if self.on else changed.switched_off("by_hand", at=at)
+        if self.on:
+            return changed.switched_on(behind=behind, at=at)
+        return changed.switched_off("by_hand", at=at)
 
 
 @frozen(eq=False)
@@ -203,6 +211,7 @@ class ManageSubscriptions:
     audit: AuditLog
     vault: SecretVault
     retention: RetentionRules
+    webhooks: WebhookClient
     tokens: TokenSource
     clock: Clock
 
@@ -230,20 +239,21 @@ class ManageSubscriptions:
         A new subscription and its secret, which nobody can read later.
 
         Raises:
-            InvalidValueError: *url* is malformed, or it would be told of nothing.
+            InvalidValueError: *url* is malformed or forbidden, or it would be told of nothing.
             TooManySubscriptionsError: *tenant* has as many as it may have.
         """
         id_ = SubscriptionId(f"sub_{self.tokens.token(_ID_BYTES)}")
-        made = Subscription(id_, url, kinds, outcomes, self.clock.now())
         secret = self._new_secret()
 
-        async def add(stored: _Stored) -> _Decision:
+        async def add(stored: _Stored, end: TrailEnd) -> _Decision:
+            now = self.clock.now()
+            made = Subscription(id_, url, dict.fromkeys(kinds, end.number), outcomes, now, now)
+            self._require_permitted(url)
             if len(stored.subscriptions) >= MOST_SUBSCRIPTIONS:
                 raise TooManySubscriptionsError
             return made, {id_.secret: secret}
 
-        await self._changed(tenant, id_, add, caller=caller)
-        return made, secret
+        return await self._changed(tenant, id_, add, caller=caller), secret
 
     async def change(
         self,
@@ -258,11 +268,15 @@ class ManageSubscriptions:
 
         Raises:
             SubscriptionNotFoundError: There is no such subscription.
-            InvalidValueError: It would be told of nothing, or at no address.
+            InvalidValueError: It would be told of nothing, or at no or a forbidden address.
         """
 
-        async def decide(stored: _Stored) -> _Decision:
-            return change.made_on(_one_of(stored, id_), at=self.clock.now()), {}
+        async def decide(stored: _Stored, end: TrailEnd) -> _Decision:
+            one, now = _one_of(stored, id_), self.clock.now()
+            changed = change.made_on(one, behind=end.number, at=now)
+            if change.url is not None:
+                self._require_permitted(change.url)
+            return changed, {}
 
         return await self._changed(tenant, id_, decide, caller=caller)
 
@@ -282,7 +296,7 @@ class ManageSubscriptions:
         """
         secret = self._new_secret()
 
-        async def decide(stored: _Stored) -> _Decision:
+        async def decide(stored: _Stored, _end: TrailEnd) -> _Decision:
             one, ref = _one_of(stored, id_), id_.secret
             context = SealContext(subscriptions_place(tenant), ref)
             old = await self.sealer.opened(context, stored.sealed[ref.value])
@@ -301,7 +315,7 @@ class ManageSubscriptions:
             SubscriptionNotFoundError: There is no such subscription.
         """
 
-        async def decide(stored: _Stored) -> _Decision:
+        async def decide(stored: _Stored, _end: TrailEnd) -> _Decision:
             return _one_of(stored, id_), {}
 
         await self._changed(tenant, id_, decide, caller=caller, removes=True)
@@ -327,7 +341,9 @@ class ManageSubscriptions:
             now = self.clock.now()
             current = await self.store.current((config_key, credentials_key, FEED_CURSOR))
             stored = _stored_in(current, tenant)
-            made, plain = await decide(stored)
+            await link_soon(self.audit, self.vault)
+            end, _ = await self.audit.end()
+            made, plain = await decide(stored, end)
             others = {name: one for name, one in stored.subscriptions.items() if name != id_.value}
             after = others if removes else {**others, id_.value: made}
             sealing = await self.sealer(place, plain, known=stored.sealed, at=now)
@@ -357,7 +373,9 @@ class ManageSubscriptions:
                     at=now,
                 ),
                 credentials,
-                None if FEED_CURSOR in current else await self._first_cursor(caller, now),
+                None
+                if FEED_CURSOR in current
+                else successor(None, FEED_CURSOR, cursor_document(end), author=caller.id, at=now),
             )
             return Changeset(
                 revisions=tuple(one for one in revisions if one is not None),
@@ -369,11 +387,11 @@ class ManageSubscriptions:
         self.subscriptions.forget()
         return result
 
-    async def _first_cursor(self, caller: ApiKey, now: datetime) -> Revision | None:
-        # Nobody is told of what changed before the first subscription.
-        await link_soon(self.audit, self.vault)
-        end, _ = await self.audit.end()
-        return successor(None, FEED_CURSOR, cursor_document(end), author=caller.id, at=now)
+    def _require_permitted(self, url: str) -> None:
+        try:
+            self.webhooks.require_permitted(url)
+        except TargetForbiddenError:
+            raise InvalidValueError("url", "forbidden_target") from None
 
     def _new_secret(self) -> SecretText:
         random = self.tokens.token(_SECRET_BYTES)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from odoo_ai_config.domain.channels.history import moment_text
 from odoo_ai_config.domain.errors import DomainError, InvalidValueError
-from odoo_ai_config.domain.feed import FeedKind
+from odoo_ai_config.domain.feed import Change, FeedKind
 from odoo_ai_config.domain.identifiers import (
     HUB,
     SUBSCRIPTIONS,
@@ -104,17 +104,20 @@ class Subscription:
 
     Args:
         url: Where it is told.
-        kinds: The kinds of changes that it is told of.
+        kinds: The kinds of changes that it is told of, each with the number in the audit trail
+            behind which it is.
         outcomes: The outcomes of messages that it is told of.
+        on_since: When it was made or last switched on.
         old_secret_until: How long the secret before the last rotation signs, too.
         off: None while it is told.
     """
 
     id: SubscriptionId
     url: str
-    kinds: frozenset[FeedKind]
+    kinds: Mapping[FeedKind, int]
     outcomes: frozenset[MessageOutcome]
     created_at: datetime
+    on_since: datetime
     old_secret_until: datetime | None = None
     off: Off | None = None
 
@@ -122,6 +125,27 @@ class Subscription:
         web_address(self.url, "url")
         if not self.kinds and not self.outcomes:
             raise InvalidValueError("kinds", "nothing_subscribed")
+
+    def is_told_of(self, change: Change) -> bool:
+        """
+        Whether it wants *change*, and did before that happened.
+        """
+        behind = self.kinds.get(change.kind)
+        return behind is not None and change.number > behind
+
+    def telling(self, kinds: Iterable[FeedKind], *, behind: int) -> Subscription:
+        """
+        The same, told of changes of *kinds*: of those that are new to it, *behind* that number.
+        """
+        return evolve(self, kinds={kind: self.kinds.get(kind, behind) for kind in kinds})
+
+    def switched_on(self, *, behind: int, at: datetime) -> Subscription:
+        """
+        The same, told of what changes *behind* that number, unless it is on.
+        """
+        if self.off is None:
+            return self
+        return evolve(self, kinds=dict.fromkeys(self.kinds, behind), off=None, on_since=at)
 
     def switched_off(self, reason: str, *, at: datetime) -> Subscription:
         """
@@ -145,9 +169,10 @@ class Subscription:
         until = self.old_secret_until
         return {
             "url": self.url,
-            "kinds": [*sorted(kind.value for kind in self.kinds)],
+            "kinds": {kind.value: self.kinds[kind] for kind in FeedKind if kind in self.kinds},
             "outcomes": [*sorted(outcome.value for outcome in self.outcomes)],
             "created_at": moment_text(self.created_at),
+            "on_since": moment_text(self.on_since),
             **({} if until is None else {"old_secret_until": moment_text(until)}),
             **(
                 {}
@@ -177,13 +202,16 @@ def document_of(subscriptions: Mapping[str, Subscription]) -> JsonObject:
 
 
 def _read(name: str, one: Mapping[str, Json]) -> Subscription:
-    off, until = one.get("off"), one.get("old_secret_until")
+    kinds, off, until = one["kinds"], one.get("off"), one.get("old_secret_until")
     return Subscription(
         SubscriptionId(name),
         str(one["url"]),
-        frozenset(map(FeedKind, _texts(one.get("kinds")))),
+        {FeedKind(kind): int(str(behind)) for kind, behind in kinds.items()}
+        if isinstance(kinds, dict)
+        else {},
         frozenset(map(MessageOutcome, _texts(one.get("outcomes")))),
         datetime.fromisoformat(str(one["created_at"])),
+        datetime.fromisoformat(str(one["on_since"])),
         None if until is None else datetime.fromisoformat(str(until)),
         Off(datetime.fromisoformat(str(off["at"])), str(off["reason"]))
         if isinstance(off, dict)

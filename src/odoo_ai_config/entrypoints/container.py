@@ -50,6 +50,7 @@ from odoo_ai_config.adapters.system.clock import SystemClock
 from odoo_ai_config.adapters.system.revoked_keys import RevokedKeysFile
 from odoo_ai_config.adapters.system.token_source import SystemTokenSource
 from odoo_ai_config.adapters.yaml.yaml_codec import RuamelYamlCodec
+from odoo_ai_config.application.messages.pacing import EventShare
 from odoo_ai_config.application.ports.address_store import AddressStore
 from odoo_ai_config.application.ports.api_key_store import ApiKeyStore
 from odoo_ai_config.application.ports.audit_log import AuditLog
@@ -289,6 +290,7 @@ def _policies(settings: Settings, clock: Clock) -> Policies:
         answer_rules=AnswerRules(history=settings.history_messages),
         numbers=NumberReader(settings.default_country),
         spool_kept=timedelta(hours=settings.spool_hours),
+        event_share=EventShare.of(settings.deliveries, settings.deliveries_per_tenant),
     )
 
 

@@ -74,7 +74,7 @@ from odoo_ai_config.application.messages.events import (
 )
 from odoo_ai_config.application.messages.intake import ReceiveMessage
 from odoo_ai_config.application.messages.missed import FindMissedMessages
-from odoo_ai_config.application.messages.pacing import Pacing
+from odoo_ai_config.application.messages.pacing import EventShare, Pacing
 from odoo_ai_config.application.messages.people import TellPeople
 from odoo_ai_config.application.messages.persons import (
     ErasePerson,
@@ -190,6 +190,7 @@ class Policies:
         spool_kept: How long an arrival stays in the spool.
         numbers: How the numbers that people type are understood.
         answer_rules: When the AI answers where a tenant does not say otherwise.
+        event_share: How many events to subscriptions are sent at the same time.
     """
 
     configured_key: ApiKey | None = None
@@ -200,6 +201,7 @@ class Policies:
     numbers: NumberReader = field(factory=NumberReader)
     answer_rules: AnswerRules = DEFAULT_RULES
     spool_kept: timedelta = timedelta(hours=24)
+    event_share: EventShare = field(factory=EventShare)
 
 
 @frozen(eq=False)
@@ -310,7 +312,15 @@ def build_services(ports: Ports, policies: Policies) -> Services:
     subscriptions = Subscriptions(store, sealer, clock)
     events = EventWriter(subscriptions, standings, ports.tokens, clock)
     manage_subscriptions = ManageSubscriptions(
-        store, sealer, subscriptions, ports.audit, vault, retention, ports.tokens, clock
+        store,
+        sealer,
+        subscriptions,
+        ports.audit,
+        vault,
+        retention,
+        ports.webhooks,
+        ports.tokens,
+        clock,
     )
     writer = StepWriter(store, events)
     accounts = ChatwootAccounts(store, sealer, clock, policies.chatwoot)
@@ -372,7 +382,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
                 vault,
                 inbox,
                 clock,
-                Pacing(clock),
+                Pacing(clock, policies.event_share),
             ),
             clock,
             policies.retries,
@@ -433,6 +443,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
             standings,
             silence,
             Amendments(inbox, texts, crews, events),
+            events,
             channels,
             sealer,
             ports.tokens,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from attrs import define, field, frozen
 
-from odoo_ai_config.application.errors import ApplicationError
+from odoo_ai_config.application.errors import ApplicationError, TargetForbiddenError
 from odoo_ai_config.application.ports.webhook_client import WebhookClient
 from odoo_ai_config.domain.credentials.secrets import SecretText
 from odoo_ai_config.domain.json_types import JsonObject
@@ -37,11 +37,13 @@ class MemoryWebhookClient(WebhookClient):
         told: What was taken, in its order.
         failing: What posting to an address raises, to rehearse a receiver that fails.
         answering: Cleared to rehearse receivers that hang.
+        forbidden: Addresses that may not be called.
     """
 
     told: list[Told] = field(factory=list)
     failing: dict[str, ApplicationError] = field(factory=dict)
     answering: asyncio.Event = field(init=False)
+    forbidden: set[str] = field(factory=set)
 
     @answering.default
     def _answering(self) -> asyncio.Event:
@@ -56,3 +58,7 @@ class MemoryWebhookClient(WebhookClient):
         if url in self.failing:
             raise self.failing[url]
         self.told.append(Told(url, body, id_, tuple(secrets)))
+
+    def require_permitted(self, url: str) -> None:
+        if url in self.forbidden:
+            raise TargetForbiddenError

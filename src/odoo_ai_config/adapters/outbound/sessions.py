@@ -52,6 +52,15 @@ class HttpSessions:
         """
         return self._guarded("POST", address, request)
 
+    def require_permitted(self, address: str) -> None:
+        """
+        Refuse what `to_crew` refuses before it calls anybody.
+
+        Raises:
+            TargetForbiddenError: The address says by itself that it is not allowed.
+        """
+        self._policy.checked(address)
+
     def to_file(self, address: str, **request: Any) -> Response:  # noqa: ANN401 - see `response_to`
         """
         Get the file at *address*, which a crew names: it may be where crews may be.

@@ -70,6 +70,9 @@ class HttpWebhookClient(WebhookClient):
             _log.warning("subscriber_refused", status=status)
             raise SubscriberUnavailableError
 
+    def require_permitted(self, url: str) -> None:
+        self.sessions.require_permitted(url)
+
     def _headers(
         self, data: bytes, id_: MessageId, secrets: Sequence[SecretText]
     ) -> dict[str, str]:

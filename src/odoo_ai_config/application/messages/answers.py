@@ -26,7 +26,12 @@ from odoo_ai_config.domain.errors import (
     MessageNotFoundError,
 )
 from odoo_ai_config.domain.messages.answers import Answer, NoReply
-from odoo_ai_config.domain.messages.inbox import NO_REPLY_REASON, InboxMessage, MessageId
+from odoo_ai_config.domain.messages.inbox import (
+    NO_REPLY_REASON,
+    InboxMessage,
+    MessageId,
+    WrongStageError,
+)
 
 
 @frozen(eq=False)
@@ -91,6 +96,9 @@ class AnswerMessage:
             message = await self.inbox.find(message_id)
             if message is None:
                 raise MessageNotFoundError
+            if message.is_notice or message.is_event:
+                # Nobody has asked anything.
+                raise WrongStageError(message.stage)
             now = self.clock.now()
             if isinstance(answer, NoReply):
                 if message.reason == NO_REPLY_REASON:

@@ -5,7 +5,7 @@ Tell subscriptions of what changes and of what becomes of messages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 from odoo_ai_config.application.commits import commit_decided
 from odoo_ai_config.application.errors import SubscriberGoneError, SubscriberUnavailableError
 from odoo_ai_config.application.linking import link_soon
-from odoo_ai_config.application.messages.pacing import Pacing
+from odoo_ai_config.application.messages.pacing import APART, Pacing
 from odoo_ai_config.application.messages.progress import Progress, Step, StepWriter
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.clock import Clock
@@ -50,7 +50,8 @@ from odoo_ai_config.domain.events import (
 from odoo_ai_config.domain.feed import Change, change_of
 from odoo_ai_config.domain.identifiers import HUB, TenantId
 from odoo_ai_config.domain.json_types import JsonObject
-from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.messages.notices import LONGEST_TELLING
 from odoo_ai_config.domain.subscriptions import (
     MessageOutcome,
     Subscription,
@@ -62,6 +63,8 @@ from odoo_ai_config.domain.subscriptions import (
 _RANDOM_BYTES: Final = 12
 # Entries of the audit trail that one round looks at, and events that it makes at most.
 _AT_A_TIME: Final = 200
+# So many of the newest events that were taken show whether a receiver works.
+_LATEST: Final = 20
 # So many entries without an event are noted at least.
 _NOTED_AFTER: Final = 1000
 # Public reasons of events that are told to nobody, and of subscriptions that are off.
@@ -120,14 +123,14 @@ class EventWriter:
             if outcome in one.outcomes
         ]
 
-    async def about_change(self, change: Change) -> Sequence[InboxMessage]:
+    async def about_change(self, change: Change) -> Sequence[tuple[SubscriptionId, InboxMessage]]:
         """
-        The events about *change*.
+        The events about *change*, each with the subscription that it is for.
         """
         return [
-            self._made(change_event(one.id, change), whose)
+            (one.id, self._made(change_event(one.id, change), whose))
             for whose, one in await self._of(change.tenants)
-            if change.kind in one.kinds
+            if one.is_told_of(change)
         ]
 
     def trial(self, id_: SubscriptionId, tenant: TenantId | None) -> InboxMessage:
@@ -171,6 +174,8 @@ class AnnounceChanges:
     work_signal: WorkSignal
     # So far this process has found nothing to tell behind what is stored.
     _looked: int = field(default=0, init=False)
+    # When the next event of a subscription is due: many at once would keep workers from customers.
+    _turns: dict[SubscriptionId, datetime] = field(factory=dict, init=False)
 
     async def __call__(self) -> int:
         """
@@ -204,7 +209,8 @@ class AnnounceChanges:
         for linked in found:
             change = change_of(linked, self.vault.veil)
             if change is not None:
-                messages += await self.events.about_change(change)
+                made = await self.events.about_change(change)
+                messages += [self._in_turn(one, event) for one, event in made]
             since = linked.end
             if len(messages) >= _AT_A_TIME:
                 break
@@ -217,6 +223,13 @@ class AnnounceChanges:
         moved = successor(stored, FEED_CURSOR, cursor_document(since), author=HUB_AUTHOR, at=now)
         revisions = () if moved is None else (moved,)
         return Changeset(messages=tuple(messages), revisions=revisions), (len(messages), more)
+
+    def _in_turn(self, one: SubscriptionId, event: InboxMessage) -> InboxMessage:
+        now = event.received_at
+        self._turns = {other: due for other, due in self._turns.items() if due > now}
+        due = self._turns.get(one, now)
+        self._turns[one] = due + timedelta(seconds=APART)
+        return evolve(event, due_at=due)
 
 
 @frozen(eq=False)
@@ -251,10 +264,9 @@ class EventSending:
         if one is None:
             return await self._untold(message, REMOVED)
         if one.off is not None:
-            self.pacing.forget(one.id)
             dead = message.dead(reason=OFF, at=self.clock.now())
             return await self.writer.settled(Progress.DEAD, message, dead)
-        pause = 0.0 if subject.is_trial else self.pacing.pause(one.id)
+        pause = self.pacing.pause(one, tenant, trial=subject.is_trial)
         if pause:
             now = self.clock.now()
             later = message.waiting(until=now + timedelta(seconds=pause), at=now)
@@ -269,21 +281,26 @@ class EventSending:
             self.subscriptions.forget()
             raise SubscriberUnavailableError from None
         try:
-            with self.pacing.sending(one.id):
+            with self.pacing.sending(one, tenant):
                 await self.client.post(one.url, body, id_=message.id, secrets=secrets)
         except SubscriberGoneError:
-            await self.subscriptions.switch_off(tenant, one.id, GONE_ADDRESS)
+            await self.subscriptions.switch_off(tenant, one, GONE_ADDRESS)
             raise
         done = message.done(at=self.clock.now())
         return await self.writer.settled(Progress.TOLD, message, done)
 
     async def given_up(self, message: InboxMessage, subject: EventSubject) -> None:
         """
-        Switch the subscription of *message* off, which could not be sent for days.
+        Switch the subscription of *message*, which is given up, off if it took nothing for days.
         """
         tenant = await _tenant_of(message, self.standings)
-        await self.subscriptions.switch_off(tenant, subject.subscription, FAILING)
-        self.pacing.forget(subject.subscription)
+        one = (await self.subscriptions.of(tenant)).get(subject.subscription.value)
+        begin = self.clock.now() - LONGEST_TELLING
+        if one is None or one.on_since > begin:
+            return
+        latest = await self.inbox.page([Stage.DONE], events=one.id, limit=_LATEST)
+        if not any(event.updated_at > begin for event in latest):
+            await self.subscriptions.switch_off(tenant, one, FAILING)
 
     async def _untold(self, message: InboxMessage, reason: str) -> Step:
         ignored = message.ignored(reason=reason, at=self.clock.now())

@@ -15,6 +15,7 @@ from odoo_ai_config.application.conversations.silence import SilenceCheck, route
 from odoo_ai_config.application.credentials.sealing import Sealer, Sealing
 from odoo_ai_config.application.errors import MessageRecordedError
 from odoo_ai_config.application.messages.amending import Amendments
+from odoo_ai_config.application.messages.events import EventWriter
 from odoo_ai_config.application.messages.texts import digests_of
 from odoo_ai_config.application.ports.channel_directory import ChannelDirectory
 from odoo_ai_config.application.ports.clock import Clock
@@ -45,6 +46,7 @@ from odoo_ai_config.domain.messages.inbox import (
     place_of_body,
 )
 from odoo_ai_config.domain.messages.receiving import ChatwootEvent, Ignored, reason_to_ignore
+from odoo_ai_config.domain.subscriptions import MessageOutcome
 from odoo_ai_config.domain.tenants import TenantErasedError, TenantRenamedError
 
 # The reason of a message that no mapping claims, and of one whose channel an erased tenant had.
@@ -86,6 +88,7 @@ class ReceiveMessage:
     standings: Standings
     silence: SilenceCheck
     amendments: Amendments
+    events: EventWriter
     channels: ChannelDirectory
     sealer: Sealer
     tokens: TokenSource
@@ -208,7 +211,8 @@ class ReceiveMessage:
             body=body,
             persons=persons,
         )
-        return Changeset(messages=(message,), **sealing.parts), _receipt(message)
+        events = () if routed else await self.events.about(MessageOutcome.DEAD, message)
+        return Changeset(messages=(message, *events), **sealing.parts), _receipt(message)
 
     async def _is_of_erased(self, event: ChatwootEvent, route: Route | None) -> bool:
         incoming = event.incoming
@@ -269,8 +273,11 @@ class ReceiveMessage:
             # A customer's message; the others do not say whose the conversation is.
             told = routed(sighting.seen, destination, event.origin)
             sighting = evolve(sighting, seen=told)
+        events: Sequence[InboxMessage] = ()
+        if isinstance(why, Silence):
+            events = await self.events.about(MessageOutcome.HANDED_OVER, message)
         sightings = () if sighting is None else (sighting,)
-        changeset = Changeset(messages=(message,), sightings=sightings, **sealing.parts)
+        changeset = Changeset(messages=(message, *events), sightings=sightings, **sealing.parts)
         return changeset, _receipt(message)
 
     def _amended(

@@ -4,23 +4,51 @@ How fast receivers are sent events.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from odoo_ai_config.application.errors import SubscriberUnavailableError
 from odoo_ai_config.application.ports.clock import Clock
-from odoo_ai_config.domain.subscriptions import SubscriptionId
+from odoo_ai_config.domain.identifiers import TenantId
+from odoo_ai_config.domain.subscriptions import Subscription, SubscriptionId
 
-# Events that a receiver gets at the same time.
-MOST_AT_ONCE: Final = 4
 # How long a receiver is left alone after it did not take an event, and at most after several.
 REST: Final = 30.0
 LONGEST_REST: Final = 900.0
-# Events that wait come one after the other: each that comes too early costs a commit.
+# Events that wait come one after the other: each that comes too early costs a commit. Other
+# receivers are not known to be done soon.
 APART: Final = 0.025
+CROWDED: Final = 0.25
+
+_Whose: TypeAlias = TenantId | None
+
+
+@frozen
+class EventShare:
+    """
+    How many events are sent at the same time: customers need the other workers of the process.
+
+    Args:
+        each: To one subscription.
+        per_tenant: To those of one tenant, or to those of the hub.
+        total: To all.
+    """
+
+    each: int = 2
+    per_tenant: int = 4
+    total: int = 16
+
+    @classmethod
+    def of(cls, total: int, per_tenant: int) -> EventShare:
+        """
+        A quarter of *total* workers, of which one tenant has *per_tenant* at most.
+        """
+        own = max(1, per_tenant // 4)
+        return cls(max(1, own // 2), own, max(1, total // 4))
 
 
 @define
@@ -29,13 +57,17 @@ class _Pace:
     What one receiver is sent.
 
     Args:
-        sending: How many events it is being sent.
+        of: The subscription; a change of its address or of its being on begins anew.
+        begun: When the sending of each event began that is under way, the first one first.
+        took: How many seconds the last one took that it accepted.
         failures: How many it did not take since it took one.
         rests_until: Before that it is sent nothing.
-        last_turn: When the last one of those that wait comes.
+        last_turn: When the last one comes of the events that wait.
     """
 
-    sending: int = 0
+    of: tuple[object, ...]
+    begun: list[float] = field(factory=list)
+    took: float = 0.0
     failures: int = 0
     rests_until: float = 0.0
     last_turn: float = 0.0
@@ -44,34 +76,46 @@ class _Pace:
 @define(eq=False)
 class Pacing:
     """
-    Keeps a receiver that hangs or fails from taking the workers of this process from customers.
+    Keeps receivers that hang, fail or are slow from taking a process's workers from customers.
     """
 
     clock: Clock
+    share: EventShare = EventShare()
     _paces: dict[SubscriptionId, _Pace] = field(factory=dict, init=False)
+    _sending: Counter[_Whose] = field(factory=Counter, init=False)
 
-    def pause(self, id_: SubscriptionId) -> float:
+    def pause(self, one: Subscription, tenant: _Whose, *, trial: bool = False) -> float:
         """
-        How many seconds the next event has to wait; 0 if it may be sent now.
+        How many seconds the next event to *one* of *tenant* has to wait; 0 if it may be sent now.
+
+        A *trial* does not wait for the end of a rest.
         """
-        now, pace = self.clock.monotonic(), self._paces.get(id_)
-        if pace is None:
-            return 0.0
+        now, pace, share = self.clock.monotonic(), self._pace_of(one), self.share
+        failing = pace.failures > 0 and not trial
         # After a failure one event shows whether the others may follow.
-        free = pace.sending < (1 if pace.failures else MOST_AT_ONCE)
-        if free and now >= pace.rests_until:
+        full = len(pace.begun) >= (1 if failing else share.each)
+        crowded = self._sending[tenant] >= share.per_tenant or self._sending.total() >= share.total
+        if not full and not crowded and (trial or now >= pace.rests_until):
             return 0.0
-        soonest = now + (APART if not pace.failures else REST)
-        pace.last_turn = max(pace.last_turn + APART, pace.rests_until, soonest)
+        apart = CROWDED
+        if failing:
+            apart = APART
+        elif full:
+            apart = max(APART, max(pace.took, now - pace.begun[0]) / share.each)
+        soonest = now + (REST if failing else apart)
+        if failing and now < pace.rests_until:
+            soonest = pace.rests_until
+        pace.last_turn = max(pace.last_turn + apart, soonest)
         return pace.last_turn - now
 
     @contextmanager
-    def sending(self, id_: SubscriptionId) -> Iterator[None]:
+    def sending(self, one: Subscription, tenant: _Whose) -> Iterator[None]:
         """
         Around the sending of an event: its end tells how fast the next ones may come.
         """
-        pace = self._paces.setdefault(id_, _Pace())
-        pace.sending += 1
+        pace, began = self._pace_of(one), self.clock.monotonic()
+        pace.begun.append(began)
+        self._sending[tenant] += 1
         try:
             yield
         except SubscriberUnavailableError:
@@ -81,13 +125,17 @@ class Pacing:
             raise
         else:
             pace.failures, pace.rests_until = 0, 0.0
+            pace.took = self.clock.monotonic() - began
         finally:
-            pace.sending -= 1
-            if not pace.sending and not pace.failures:
-                self.forget(id_)
+            pace.begun.remove(began)
+            self._sending -= Counter([tenant])
+            idle = not pace.begun and not pace.failures and pace.took < APART
+            if idle and pace.last_turn <= self.clock.monotonic():
+                self._paces.pop(one.id, None)
 
-    def forget(self, id_: SubscriptionId) -> None:
-        """
-        Begin anew: it is told nothing until somebody has looked after it.
-        """
-        self._paces.pop(id_, None)
+    def _pace_of(self, one: Subscription) -> _Pace:
+        of = (one.url, one.on_since)
+        pace = self._paces.get(one.id)
+        if pace is None or pace.of != of:
+            pace = self._paces[one.id] = _Pace(of)
+        return pace

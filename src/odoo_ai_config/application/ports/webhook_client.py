@@ -32,3 +32,13 @@ class WebhookClient(Protocol):
             SubscriberGoneError: Nothing is wanted there any more.
             TargetForbiddenError: The hub may not call the address.
         """
+
+    @abstractmethod
+    def require_permitted(self, url: str) -> None:
+        """
+        Refuse an address that shows by itself that the hub may not call it.
+
+        Raises:
+            TargetForbiddenError: It does. One whose name stands for such a place raises it when
+                it is called.
+        """

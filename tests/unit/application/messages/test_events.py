@@ -5,6 +5,7 @@ What subscriptions are told: of changes, of outcomes of messages, and until when
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
@@ -21,17 +22,19 @@ from odoo_ai_config.application.errors import (
     TargetForbiddenError,
 )
 from odoo_ai_config.application.messages import events
+from odoo_ai_config.application.messages.events import AnnounceChanges
+from odoo_ai_config.application.messages.pacing import APART
 from odoo_ai_config.application.messages.progress import Progress
 from odoo_ai_config.application.subscriptions import SubscriptionChange, Subscriptions
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.errors import InvalidValueError, TenantForbiddenError
-from odoo_ai_config.domain.events import event_message
+from odoo_ai_config.domain.events import event_message, tells
 from odoo_ai_config.domain.feed import FeedKind
 from odoo_ai_config.domain.identifiers import CONFIG, ChatwootId, TenantId
 from odoo_ai_config.domain.messages.answers import Answer, HandOver
-from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage
+from odoo_ai_config.domain.messages.inbox import InboxMessage, MessageId, Stage, WrongStageError
 from odoo_ai_config.domain.messages.notices import LONGEST_TELLING
 from odoo_ai_config.domain.subscriptions import (
     MOST_SUBSCRIPTIONS,
@@ -49,8 +52,11 @@ from tests.unit.application.messages.deliveries import (
     Reaction,
     carried_on,
     delivered,
+    found,
     ready,
+    received,
 )
+from tests.unit.application.messages.talks import talk_with
 
 ACME = TenantId("acme")
 URL = "https://receiver.example.com/hook"
@@ -79,11 +85,12 @@ async def publish(hub: MemoryHub, tenant: str, number: int) -> None:
 
 async def deliver_all(hub: MemoryHub) -> list[Progress]:
     """
-    Make all events, and deliver all that is due.
+    Make all events, and deliver all that is due, those too that only wait for their turn.
     """
     await hub.announce_changes()
-    found = []
-    while taken := await taken_now(hub):
+    found: list[Progress] = []
+    turn = timedelta(seconds=APART)
+    while taken := await taken_now(hub) or await taken_now(hub, after=turn):
         for message in taken:
             step = await carried_on(hub, await hub.deliver_message(message))
             if step.message.is_event:
@@ -91,7 +98,9 @@ async def deliver_all(hub: MemoryHub) -> list[Progress]:
     return found
 
 
-async def taken_now(hub: MemoryHub) -> Sequence[InboxMessage]:
+async def taken_now(hub: MemoryHub, after: timedelta = timedelta(0)) -> Sequence[InboxMessage]:
+    if after:
+        hub.clock.tick(after)
     now = hub.clock.now()
     until = now + hub.deliver_message.lease
     return await hub.ports.inbox.claim(PLENTY, now=now, until=until)
@@ -332,7 +341,7 @@ async def test_subscription_is_changed_and_switched_off(hub: MemoryHub) -> None:
     change = SubscriptionChange(elsewhere, frozenset({FeedKind.CREWS}), EVERY_OUTCOME, on=False)
     changed = await manage.change(ACME, one.id, change, caller=ANYBODY)
     assert changed == await read(hub, one.id)
-    assert (changed.url, changed.kinds) == (elsewhere, frozenset({FeedKind.CREWS}))
+    assert (changed.url, {*changed.kinds}) == (elsewhere, {FeedKind.CREWS})
     assert changed.off is not None
     assert changed.off.reason == "by_hand"
     for wrong in (
@@ -389,7 +398,9 @@ async def test_subscriptions_of_many_tenants_are_not_all_remembered(
 
 async def test_what_was_removed_is_not_switched_off(hub: MemoryHub) -> None:
     lookup = hub.manage_subscriptions.subscriptions
-    await lookup.switch_off(ACME, SubscriptionId("sub_unknown1"), "failing")
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await hub.manage_subscriptions.remove(ACME, one.id, caller=ANYBODY)
+    await lookup.switch_off(ACME, one, "failing")
     assert await lookup.of(ACME) == {}
 
 
@@ -397,7 +408,7 @@ async def test_only_what_is_named_changes(hub: MemoryHub) -> None:
     one = await subscribed(hub, FeedKind.CONFIG, outcomes=EVERY_OUTCOME)
     only_kinds = SubscriptionChange(kinds=frozenset({FeedKind.CREWS}))
     changed = await hub.manage_subscriptions.change(ACME, one.id, only_kinds, caller=ANYBODY)
-    assert changed == evolve(one, kinds=frozenset({FeedKind.CREWS}))
+    assert changed == evolve(one, kinds={FeedKind.CREWS: changed.kinds[FeedKind.CREWS]})
 
 
 async def test_receiver_that_fails_is_left_alone_for_a_while(hub: MemoryHub) -> None:
@@ -418,16 +429,17 @@ async def test_receiver_that_hangs_gets_a_few_at_a_time(hub: MemoryHub) -> None:
     for number in range(6):
         await publish(hub, "acme", number)
     await hub.announce_changes()
+    hub.clock.tick(timedelta(seconds=1))
     hub.webhooks.answering.clear()
     sending = [asyncio.create_task(hub.deliver_message(one)) for one in await taken_now(hub)]
     done, hanging = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
-    while len(done) < 2:
+    while len(done) < 4:
         more, hanging = await asyncio.wait(hanging, return_when=asyncio.FIRST_COMPLETED)
         done |= more
     assert {task.result().progress for task in done} == {Progress.WAITING}
     hub.webhooks.answering.set()
     steps = await asyncio.gather(*hanging)
-    assert [step.progress for step in steps] == [Progress.TOLD] * 4
+    assert [step.progress for step in steps] == [Progress.TOLD] * 2
 
 
 async def test_renamed_tenant_is_told_as_before(hub: MemoryHub) -> None:
@@ -452,7 +464,7 @@ async def test_what_died_while_it_was_off_is_replayed_after_it_is_on(hub: Memory
     [dead] = await events_of(hub)
     assert (dead.stage, dead.reason) == (Stage.DEAD, "subscription_off")
     # Off by hand, it stays so by that reason.
-    await manage.subscriptions.switch_off(ACME, one.id, "failing")
+    await manage.subscriptions.switch_off(ACME, one, "failing")
     off = (await read(hub, one.id)).off
     assert off is not None
     assert off.reason == "by_hand"
@@ -542,3 +554,179 @@ async def test_of_two_rotations_at_once_each_keeps_the_secret_before_it(hub: Mem
     assert await deliver_all(hub) == [Progress.TOLD]
     [told] = hub.webhooks.told
     assert set(told.secrets) == {first[1], second[1]}
+
+
+# Nobody is told of the past
+
+
+def started_again(hub: MemoryHub) -> AnnounceChanges:
+    """
+    What announces changes in a process that has just begun.
+    """
+    here = hub.announce_changes
+    return AnnounceChanges(
+        here.store, here.audit, here.vault, here.events, here.clock, here.work_signal
+    )
+
+
+async def test_later_process_tells_nobody_of_what_was_before_he_asked(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CREWS, outcomes=EVERY_OUTCOME)
+    for number in range(3):
+        await publish(hub, "acme", number)
+    assert await hub.announce_changes() == 0
+    one = await subscribed(hub, FeedKind.CONFIG)
+    assert await started_again(hub)() == 0
+    # Whatever else it is told of since.
+    both = SubscriptionChange(kinds=EVERY_KIND)
+    await hub.manage_subscriptions.change(ACME, one.id, both, caller=ANYBODY)
+    assert await started_again(hub)() == 0
+    await publish(hub, "acme", 4)
+    assert await started_again(hub)() == 1
+
+
+async def test_what_changed_while_a_subscription_was_off_is_not_told(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    manage = hub.manage_subscriptions
+    await manage.change(ACME, one.id, SubscriptionChange(on=False), caller=ANYBODY)
+    await publish(hub, "acme", 1)
+    assert await hub.announce_changes() == 0
+    on = await manage.change(ACME, one.id, SubscriptionChange(on=True), caller=ANYBODY)
+    assert await started_again(hub)() == 0
+    # One that is on stays as it is.
+    await publish(hub, "acme", 2)
+    assert on == await manage.change(ACME, one.id, SubscriptionChange(on=True), caller=ANYBODY)
+    assert await started_again(hub)() == 1
+
+
+async def test_new_holder_of_an_id_is_told_nothing_of_the_one_before(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.COLLECTION, tenant=None)
+    await publish(hub, "acme", 1)
+    await hub.erase_tenant(ACME, caller=ANYBODY, confirmation="acme")
+    await hub.reopen_tenant(ACME, caller=ANYBODY)
+    made, _ = await hub.manage_subscriptions.create(ACME, URL, EVERY_KIND, NOTHING, caller=ANYBODY)
+    assert await started_again(hub)() == 0
+    await publish(hub, "acme", 2)
+    assert await started_again(hub)() == 1
+    [event] = await events_of(hub)
+    assert tells(event, made.id)
+
+
+async def test_many_changes_at_once_are_told_one_after_the_other(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CONFIG)
+    await subscribed(hub, FeedKind.CONFIG, tenant=None)
+    for number in range(40):
+        await publish(hub, "acme", number)
+    hub.clock.tick(timedelta(seconds=1))
+    now = hub.clock.now()
+    assert await hub.announce_changes() == 80
+    due = Counter(event.due_at for event in await events_of(hub))
+    assert due == {now + number * timedelta(seconds=APART): 2 for number in range(40)}
+
+
+# Outcomes of what comes
+
+
+async def test_message_that_people_have_or_nobody_maps_is_told_when_it_comes() -> None:
+    talk = await talk_with()
+    hub = talk.hub
+    await subscribed(hub, outcomes=EVERY_OUTCOME)
+    await subscribed(hub, outcomes=EVERY_OUTCOME, tenant=None, url="https://all.example.com/")
+    talk.assignee, talk.status = 3, "open"
+    message = await talk.customer()
+    assert message.reason == "human_has_it"
+    stray = await received(hub, 7, account=9)
+    assert (await found(hub, stray)).reason == "no_route"
+    await deliver_all(hub)
+    said = [(event.url, event.body["type"]) for event in hub.webhooks.told]
+    assert sorted(said) == [
+        ("https://all.example.com/", "message.dead"),
+        ("https://all.example.com/", "message.handed_over"),
+        (URL, "message.handed_over"),
+    ]
+    # What nobody waits for an answer to is no outcome.
+    hub.webhooks.told.clear()
+    await talk.person("Oi!")
+    await deliver_all(hub)
+    assert hub.webhooks.told == []
+
+
+# When a subscription is switched off
+
+
+async def test_old_address_that_is_gone_does_not_switch_the_new_one_off(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    await hub.announce_changes()
+    hub.webhooks.failing[URL] = SubscriberGoneError()
+    hub.webhooks.answering.clear()
+    [event] = await taken_now(hub)
+    sending = asyncio.create_task(hub.deliver_message(event))
+    await asyncio.sleep(0.01)
+    elsewhere = SubscriptionChange(url="https://elsewhere.example.com/")
+    await hub.manage_subscriptions.change(ACME, one.id, elsewhere, caller=ANYBODY)
+    hub.webhooks.answering.set()
+    assert (await sending).progress is Progress.DEAD
+    assert (await read(hub, one.id)).off is None
+
+
+async def test_event_that_is_never_taken_leaves_a_receiver_on_that_takes_others(
+    hub: MemoryHub,
+) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    began = hub.clock.now()
+    hub.webhooks.failing[URL] = SubscriberUnavailableError()
+    await deliver_all(hub)
+    while (await events_of(hub))[-1].is_open:
+        hub.clock.tick(timedelta(minutes=20))
+        if hub.clock.now() > began + LONGEST_TELLING - timedelta(days=1):
+            hub.webhooks.failing.clear()
+            await hub.send_trial(ACME, one.id, caller=ANYBODY)
+            for event in await taken_now(hub):
+                # Only the first one is not taken.
+                await hub.deliver_message(event) if event.received_at > began else None
+            hub.webhooks.failing[URL] = SubscriberUnavailableError()
+        await deliver_all(hub)
+    assert (await read(hub, one.id)).off is None
+
+
+async def test_replayed_event_does_not_switch_off_what_was_just_switched_on(
+    hub: MemoryHub,
+) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    hub.webhooks.failing[URL] = SubscriberUnavailableError()
+    await deliver_all(hub)
+    [event] = await events_of(hub)
+    manage = hub.manage_subscriptions
+    for on in (False, True):
+        hub.clock.tick(LONGEST_TELLING)
+        await manage.change(ACME, one.id, SubscriptionChange(on=on), caller=ANYBODY)
+    hub.clock.tick(timedelta(minutes=20))
+    while (await found(hub, event.id)).is_open:
+        hub.clock.tick(timedelta(minutes=20))
+        await deliver_all(hub)
+    assert (await read(hub, one.id)).off is None
+
+
+async def test_event_expects_no_answer(hub: MemoryHub) -> None:
+    await subscribed(hub, FeedKind.CONFIG)
+    await publish(hub, "acme", 1)
+    await hub.announce_changes()
+    [event] = await events_of(hub)
+    with pytest.raises(WrongStageError):
+        await hub.answer_message(event.id, Answer.of_text("Oi"), caller=ANYBODY)
+
+
+async def test_forbidden_address_is_refused_when_it_is_named(hub: MemoryHub) -> None:
+    hub.webhooks.forbidden.add("http://10.0.0.1/")
+    one = await subscribed(hub, FeedKind.CONFIG)
+    for naming in (
+        subscribed(hub, FeedKind.CONFIG, url="http://10.0.0.1/"),
+        hub.manage_subscriptions.change(
+            ACME, one.id, SubscriptionChange(url="http://10.0.0.1/"), caller=ANYBODY
+        ),
+    ):
+        with pytest.raises(InvalidValueError) as refused:
+            await naming
+        assert (refused.value.field, refused.value.rule) == ("url", "forbidden_target")
