@@ -7,6 +7,7 @@ handshake. Neither has a session here: each message is answered by itself.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from importlib.metadata import version
@@ -35,6 +36,7 @@ from odoo_ai_config.entrypoints.http.platform.schema import answer
 
 _log = structlog.get_logger(area="config")
 
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 MODERN: Final = "2026-07-28"
 # Newest first. Earlier ones may send several messages at once, or use another transport.
 HANDSHAKES: Final = ("2025-11-25", "2025-06-18")
@@ -225,11 +227,11 @@ def _read(whole: Json, headers: CIMultiDictProxy[str] | None) -> _Message:
 
 
 def _unsupported(asked: str) -> _ProtocolError:
-    return _ProtocolError(
-        UNSUPPORTED_VERSION,
-        "Unsupported protocol version.",
-        {"supported": [MODERN, *HANDSHAKES], "requested": asked},
-    )
+    told: JsonObject = {"supported": [MODERN, *HANDSHAKES]}
+    if _DATE.fullmatch(asked):
+        # Anything else is no revision, and nobody's text is repeated.
+        told["requested"] = asked
+    return _ProtocolError(UNSUPPORTED_VERSION, "Unsupported protocol version.", told)
 
 
 def _require_modern(message: _Message, headers: CIMultiDictProxy[str] | None) -> None:

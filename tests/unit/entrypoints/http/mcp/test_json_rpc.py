@@ -9,15 +9,17 @@ import io
 import json
 from base64 import b64encode
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
 from structlog.testing import capture_logs
 
 from odoo_ai_config.domain.access import Scope
 from odoo_ai_config.entrypoints.apps import App
+from odoo_ai_config.entrypoints.http.mcp.json_rpc import reply_to
 from odoo_ai_config.entrypoints.http.mcp.tools import TOOLS
 from odoo_ai_config.entrypoints.http.platform.fields import shape_of
 from odoo_ai_config.entrypoints.http.platform.options import HttpOptions
@@ -364,3 +366,14 @@ def test_no_message_is_an_error_of_the_server(
     assert (answer is None) == (status == 202)
     if answer is not None:
         assert ("result" in answer) != ("error" in answer)
+
+
+@pytest.mark.parametrize("stated", ["\udce9\udcff", "<script>", "2026-07-28 x"])
+async def test_header_that_names_no_revision_is_refused_and_not_repeated(stated: str) -> None:
+    headers = CIMultiDictProxy(CIMultiDict({"MCP-Protocol-Version": stated}))
+    ping = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
+
+    call = cast("Any", None)  # It calls no tool.
+    reply = await reply_to(ping, call, max_depth=9, headers=headers)
+    assert reply.status == 400
+    assert "requested" not in json.loads(reply.body or b"{}")["error"]["data"]
