@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from itertools import chain
 from typing import Final
 
@@ -15,9 +16,10 @@ from attrs import define, evolve, field, frozen
 from odoo_ai_config.application.linking import link_soon
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.secret_vault import SecretVault
+from odoo_ai_config.application.ports.tenant_store import TenantStore
 from odoo_ai_config.domain.access import ApiKey, Scope
 from odoo_ai_config.domain.audit import LinkedEntry, TrailEnd
-from odoo_ai_config.domain.changes import AuditEntry
+from odoo_ai_config.domain.changes import AuditAction, AuditEntry
 from odoo_ai_config.domain.feed import (
     ENDING,
     EVERYTHING,
@@ -307,6 +309,50 @@ class Follower:
         return changes
 
 
+@define(eq=False)
+class Beginnings:
+    """
+    Where in the trail those begin who have their ids now.
+    """
+
+    audit: AuditLog
+    vault: SecretVault
+    tenants: TenantStore
+    # With the revision of the tenant's state by which it was found.
+    _known: dict[TenantId, tuple[int, int]] = field(init=False, factory=dict)
+
+    async def of(self, tenant: TenantId) -> int:
+        """
+        The number of the entry by which *tenant* was last opened for somebody else; 0 if never.
+        """
+        state = await self.tenants.current(tenant)
+        if state is None:
+            return 0
+        revision, number = self._known.get(tenant, (0, 0))
+        if revision == state.revision:
+            return number
+        number, complete = await self._found(tenant, state.since)
+        if complete:
+            self._known[tenant] = state.revision, number
+        return number
+
+    async def _found(self, tenant: TenantId, since: datetime) -> tuple[int, bool]:
+        """
+        The number, and whether the trail has already what made the state that is *since* then.
+        """
+        await link_soon(self.audit, self.vault)
+        before: int | None = None
+        complete = False
+        while page := await self.audit.entries(tenant=tenant, before=before, limit=MOST_CHANGES):
+            # Or another process is still linking it.
+            complete = complete or page[0].entry.at >= since
+            for linked in page:
+                if linked.entry.action is AuditAction.TENANT_REOPENED:
+                    return linked.number, complete
+            before = page[-1].number
+        return 0, complete
+
+
 @frozen(eq=False)
 class ReadFeed:
     """
@@ -314,6 +360,7 @@ class ReadFeed:
     """
 
     watch: FeedWatch
+    beginnings: Beginnings
 
     async def __call__(
         self,
@@ -334,7 +381,7 @@ class ReadFeed:
             FeedCompactedError: *since* is of another store, or of what a restored one had.
             MasterKeyMissingError, InvalidKeyRingError: There is no key ring to hide a cursor with.
         """
-        interest = _permitted(interest, caller)
+        interest = await self._permitted(interest, caller)
         newest = await self.watch.newest()
         if since is None:
             return FeedPage((), self.watch.vault.veil(newest))
@@ -353,10 +400,17 @@ class ReadFeed:
             FeedCompactedError: *since* is of another store, or of what a restored one had.
             StoreUnavailableError, StoreUnusableError: The store does not work.
         """
-        interest = _permitted(interest, caller)
+        interest = await self._permitted(interest, caller)
         begin = None if since is None else await self._place(since)
         async with self.watch.listener(interest, caller.id) as listener:
             yield Follower(begin or listener.joined, interest, self.watch, listener)
+
+    async def _permitted(self, interest: Interest, caller: ApiKey) -> Interest:
+        caller.require(Scope.CONFIG_READ, interest.tenant)
+        if caller.tenant is None:
+            return interest
+        behind = await self.beginnings.of(caller.tenant)
+        return evolve(interest, tenant=caller.tenant, behind=behind)
 
     async def _place(self, cursor: str) -> TrailEnd:
         place = TrailEnd() if cursor == BEGIN else self.watch.vault.unveiled(cursor)
@@ -369,8 +423,3 @@ class ReadFeed:
         Let nobody wait any more: the process ends.
         """
         self.watch.release()
-
-
-def _permitted(interest: Interest, caller: ApiKey) -> Interest:
-    caller.require(Scope.CONFIG_READ, interest.tenant)
-    return interest if caller.tenant is None else evolve(interest, tenant=caller.tenant)

@@ -18,6 +18,7 @@ from odoo_ai_config.application.linking import link_soon
 from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.ports.clock import Clock
 from odoo_ai_config.application.ports.config_store import ConfigStore
+from odoo_ai_config.application.ports.message_inbox import MessageInbox
 from odoo_ai_config.application.ports.secret_vault import SecretVault
 from odoo_ai_config.application.ports.token_source import TokenSource
 from odoo_ai_config.application.ports.webhook_client import WebhookClient
@@ -33,7 +34,7 @@ from odoo_ai_config.domain.credentials.secrets import (
 from odoo_ai_config.domain.documents.credentials import fingerprints_in, with_fingerprints
 from odoo_ai_config.domain.documents.document import Document
 from odoo_ai_config.domain.documents.revisions import Revision, content_of, successor
-from odoo_ai_config.domain.errors import InvalidValueError
+from odoo_ai_config.domain.errors import InvalidValueError, RevisionConflictError
 from odoo_ai_config.domain.feed import FeedKind
 from odoo_ai_config.domain.identifiers import (
     CONFIG,
@@ -43,6 +44,7 @@ from odoo_ai_config.domain.identifiers import (
     DocumentKey,
     TenantId,
 )
+from odoo_ai_config.domain.messages.inbox import Stage
 from odoo_ai_config.domain.subscriptions import (
     MOST_SUBSCRIPTIONS,
     MessageOutcome,
@@ -63,6 +65,8 @@ _STALE_SECONDS: Final = 2.0
 _MOST_KNOWN: Final = 4096
 HUB_AUTHOR: Final = "subscriptions"
 _ID_BYTES: Final = 12
+# Of the dead events of a subscription that is removed.
+_AT_A_TIME: Final = 100
 _SECRET_BYTES: Final = 24
 
 
@@ -211,6 +215,7 @@ class ManageSubscriptions:
     audit: AuditLog
     vault: SecretVault
     retention: RetentionRules
+    inbox: MessageInbox
     webhooks: WebhookClient
     tokens: TokenSource
     clock: Clock
@@ -309,7 +314,7 @@ class ManageSubscriptions:
         self, tenant: TenantId | None, id_: SubscriptionId, *, caller: ApiKey
     ) -> None:
         """
-        Remove it. What waits for it is told to nobody.
+        Remove it. What waits for it is told to nobody, and what died is discarded.
 
         Raises:
             SubscriptionNotFoundError: There is no such subscription.
@@ -319,6 +324,14 @@ class ManageSubscriptions:
             return _one_of(stored, id_), {}
 
         await self._changed(tenant, id_, decide, caller=caller, removes=True)
+        while events := await self.inbox.page([Stage.DEAD], events=id_, limit=_AT_A_TIME):
+            try:
+                now = self.clock.now()
+                discarded = tuple(event.discarded(at=now) for event in events)
+                await self.store.commit(Changeset(messages=discarded))
+            except RevisionConflictError:
+                # Somebody replays or discards them; what is left can be discarded by its id.
+                break
 
     async def _changed(
         self,

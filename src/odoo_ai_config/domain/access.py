@@ -140,9 +140,12 @@ class ApiKey:
         Raises:
             ScopeMissingError: The key has neither *scope* nor ``admin``.
             TenantForbiddenError: As `require_tenant` says.
+            InvalidValueError: An event is about the hub itself, which is nobody's client.
         """
         if not self.may(scope):
             raise ScopeMissingError(scope)
+        if scope is Scope.WEBHOOK and tenant == HUB:
+            raise InvalidValueError("account_id", "account_id")
         if tenant is not None:
             self.require_tenant(tenant)
 
@@ -255,9 +258,11 @@ class ApiKey:
         Raises:
             ScopeMissingError: The key is not ``admin``.
             TenantForbiddenError: It is bound, and *tenant* is another one or all.
-            InvalidValueError: The new key would outlive it.
+            InvalidValueError: The new key would outlive it, or be bound to the hub itself.
         """
         self.require(Scope.ADMIN)
+        if tenant == HUB:
+            raise InvalidValueError("tenant_id", "account_id")
         self.require_holder(tenant)
         if self.expires_at is not None and (expires_at is None or expires_at > self.expires_at):
             raise InvalidValueError("expires_in", "outlives")

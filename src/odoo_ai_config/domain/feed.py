@@ -122,16 +122,20 @@ class Interest:
 
     Args:
         tenant: Only changes of this one; None for all.
+        behind: Only changes behind this number of the trail: somebody else had the tenant's id
+            before.
     """
 
     kinds: frozenset[FeedKind] = frozenset(FeedKind)
     tenant: TenantId | None = None
+    behind: int = 0
 
     def among(self, changes: Iterable[Change]) -> tuple[Change, ...]:
         """
         Those of *changes* that it is about.
         """
-        of_kinds = (one.seen_by(self.tenant) for one in changes if one.kind in self.kinds)
+        wanted = (one for one in changes if one.kind in self.kinds and one.number > self.behind)
+        of_kinds = (one.seen_by(self.tenant) for one in wanted)
         return tuple(one for one in of_kinds if one is not None)
 
 

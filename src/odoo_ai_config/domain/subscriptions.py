@@ -38,6 +38,12 @@ class SubscriptionNotFoundError(DomainError):
     """
 
 
+class SubscriptionOffError(DomainError):
+    """
+    The subscription is off, and told nothing.
+    """
+
+
 class TooManySubscriptionsError(DomainError):
     """
     There are as many subscriptions as one tenant may have.

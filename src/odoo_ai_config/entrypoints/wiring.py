@@ -53,7 +53,7 @@ from odoo_ai_config.application.documents.writing import (
     PublishDocument,
     RollBackDocument,
 )
-from odoo_ai_config.application.feed import FeedWatch, ReadFeed
+from odoo_ai_config.application.feed import Beginnings, FeedWatch, ReadFeed
 from odoo_ai_config.application.keys import (
     Authenticate,
     CreateApiKey,
@@ -318,6 +318,7 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         ports.audit,
         vault,
         retention,
+        inbox,
         ports.webhooks,
         ports.tokens,
         clock,
@@ -435,7 +436,9 @@ def build_services(ports: Ports, policies: Policies) -> Services:
         read_mapping=ReadMapping(channels, standings),
         read_mapping_history=ReadMappingHistory(channels),
         read_message=ReadMessage(store, inbox, standings, texts, clock),
-        read_feed=ReadFeed(FeedWatch(ports.audit, vault)),
+        read_feed=ReadFeed(
+            FeedWatch(ports.audit, vault), Beginnings(ports.audit, vault, ports.tenants)
+        ),
         read_standing=ReadStanding(tenants, ports.certificates),
         receive_message=ReceiveMessage(
             store,

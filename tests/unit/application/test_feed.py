@@ -5,20 +5,24 @@ Listeners that are slow, and processes and stores that end.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from attrs import evolve, frozen
 
 from odoo_ai_config.application import feed
 from odoo_ai_config.application.documents.writing import DocumentWrite
 from odoo_ai_config.application.errors import StoreUnavailableError
 from odoo_ai_config.application.feed import BEGIN, FeedWatch
+from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.domain.access import ALL_SCOPES
+from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.feed import Change, Interest
-from odoo_ai_config.domain.identifiers import CONFIG, TenantId
+from odoo_ai_config.domain.identifiers import CONFIG, ChatwootId, TenantId
 from tests.contract.samples import owner
-from tests.unit.application.memory_hub import ANYBODY, MemoryHub
+from tests.unit.application.memory_hub import ANYBODY, MemoryHub, bound_to
 
 
 @pytest.fixture
@@ -196,3 +200,88 @@ async def test_two_who_come_at_once_share_one_look(
         ]
         await asyncio.gather(*begun)
         assert len(asyncio.all_tasks() - before) == 1
+
+
+@pytest.mark.parametrize("way", ["erased", "renamed"])
+async def test_new_holder_of_an_id_sees_nothing_of_the_one_before(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(feed, "MOST_CHANGES", 2)
+    acme = TenantId("acme")
+    channel = ChannelMapping(ChannelKey(ChatwootId("1"), ChatwootId("7")), owner("acme"))
+    await hub.sync_mapping(channel, caller=ANYBODY)
+    await publish(hub, 1, 2, 3)
+    hub.clock.tick()
+    if way == "erased":
+        await hub.erase_tenant(acme, caller=ANYBODY, confirmation="acme")
+    else:
+        await hub.rename_tenant(acme, TenantId("new"), caller=ANYBODY)
+        while await hub.rename_tenant.go_on():
+            pass
+    hub.clock.tick()
+    await hub.reopen_tenant(acme, caller=ANYBODY)
+    hub.clock.tick()
+    await publish(hub, 4)
+    reader = bound_to("acme")
+
+    async def seen() -> list[tuple[str, int | None]]:
+        found: list[Change] = []
+        cursor, more = BEGIN, True
+        while more:
+            page = await hub.read_feed(cursor, caller=reader, limit=100)
+            found += page.changes
+            cursor, more = page.cursor, page.more
+        return [(change.kind.value, change.version) for change in found]
+
+    assert await seen() == [("config", 1)]
+    async with hub.read_feed.following(BEGIN, caller=reader) as follower:
+        pages = [await follower.page(0) for _ in range(30)]
+    followed = [change for page in pages for change in page.changes]
+    assert [(change.kind.value, change.version) for change in followed] == [("config", 1)]
+    # What the tenant is since then it sees as ever, however often it is suspended.
+    hub.clock.tick()
+    await hub.suspend_tenant(acme, caller=ANYBODY)
+    await hub.suspend_tenant.end(acme, caller=ANYBODY)
+    assert [kind for kind, _ in await seen()] == ["config", "tenant", "tenant"]
+    assert await hub.read_feed.beginnings.of(TenantId("stranger")) == 0
+
+
+async def test_tenant_that_was_only_suspended_begins_at_the_beginning(hub: MemoryHub) -> None:
+    await publish(hub, 1)
+    acme = TenantId("acme")
+    await hub.suspend_tenant(acme, caller=ANYBODY)
+    await hub.suspend_tenant.end(acme, caller=ANYBODY)
+    page = await hub.read_feed(BEGIN, caller=bound_to("acme"))
+    assert [change.kind.value for change in page.changes] == ["config", "tenant", "tenant"]
+
+
+async def test_beginning_is_not_remembered_before_the_trail_has_it(hub: MemoryHub) -> None:
+    acme, trail = TenantId("acme"), hub.ports.audit
+    await publish(hub, 1)
+    await hub.read_feed.watch.newest()
+    hub.clock.tick()
+    await hub.erase_tenant(acme, caller=ANYBODY, confirmation="acme")
+    await hub.reopen_tenant(acme, caller=ANYBODY)
+    beginnings = hub.read_feed.beginnings
+
+    async def link(*_: object, **__: object) -> int:
+        # Another process does it just now.
+        return 0
+
+    slow = evolve(beginnings, audit=cast("Any", Linking(trail, link)))
+    assert await slow.of(acme) == 0
+    assert await beginnings.of(acme) > 0
+    assert await slow.of(acme) == await beginnings.of(acme)
+
+
+@frozen
+class Linking:
+    """
+    A trail that *link* links.
+    """
+
+    trail: AuditLog
+    link: Callable[..., Awaitable[int]]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.trail, name)

@@ -203,3 +203,13 @@ def test_other_text_is_no_lifetime(text: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         lifetime(text)
     assert caught.value.rule == "lifetime"
+
+
+def test_hub_is_nobodys_client() -> None:
+    admin = evolve(KEY, scopes=ALL_SCOPES)
+    with pytest.raises(InvalidValueError) as event:
+        admin.require(Scope.WEBHOOK, HUB)
+    with pytest.raises(InvalidValueError) as bound:
+        admin.require_grantable(HUB, None)
+    assert (event.value.field, bound.value.field) == ("account_id", "tenant_id")
+    assert {event.value.rule, bound.value.rule} == {"account_id"}

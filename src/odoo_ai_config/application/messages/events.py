@@ -57,6 +57,7 @@ from odoo_ai_config.domain.subscriptions import (
     Subscription,
     SubscriptionId,
     SubscriptionNotFoundError,
+    SubscriptionOffError,
     subscriptions_place,
 )
 
@@ -355,9 +356,13 @@ class SendTrial:
 
         Raises:
             SubscriptionNotFoundError: There is no such subscription.
+            SubscriptionOffError: It is told nothing.
         """
-        if id_.value not in await self.manage.listed(tenant, caller=caller):
+        one = (await self.manage.listed(tenant, caller=caller)).get(id_.value)
+        if one is None:
             raise SubscriptionNotFoundError
+        if one.off is not None:
+            raise SubscriptionOffError
         message = self.events.trial(id_, tenant)
         await self.store.commit(Changeset(messages=(message,), occasion=caller.occasion))
         self.work_signal.ring()

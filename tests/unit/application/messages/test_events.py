@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any, cast
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 
 from odoo_ai_config.application import subscriptions
 from odoo_ai_config.application.documents.writing import DocumentWrite
@@ -42,6 +43,7 @@ from odoo_ai_config.domain.subscriptions import (
     Subscription,
     SubscriptionId,
     SubscriptionNotFoundError,
+    SubscriptionOffError,
     TooManySubscriptionsError,
 )
 from tests.contract.samples import owner
@@ -300,6 +302,40 @@ async def test_what_waits_for_a_removed_subscription_is_told_to_nobody(hub: Memo
         await hub.manage_subscriptions.remove(ACME, one.id, caller=ANYBODY)
 
 
+async def test_what_died_is_discarded_with_its_subscription(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "_AT_A_TIME", 2)
+    one = await subscribed(hub, FeedKind.CONFIG)
+    other = await subscribed(hub, FeedKind.CONFIG)
+    for number in range(3):
+        await publish(hub, "acme", number)
+    hub.webhooks.failing[URL] = TargetForbiddenError()
+    assert await deliver_all(hub) == [Progress.DEAD] * 6
+    await hub.manage_subscriptions.remove(ACME, one.id, caller=ANYBODY)
+    stages = Counter((tells(event, one.id), event.stage) for event in await events_of(hub))
+    assert stages == {(True, Stage.DISCARDED): 3, (False, Stage.DEAD): 3}
+    # Somebody else has just looked after them: nothing is done twice.
+    manage = hub.manage_subscriptions
+    page = await hub.ports.inbox.page([Stage.DEAD], events=other.id, limit=9)
+    late = evolve(manage, inbox=cast("Any", Late(page)))
+    await hub.replay_messages.matching(subscription=other.id, caller=ANYBODY)
+    await late.remove(ACME, other.id, caller=ANYBODY)
+    assert await deliver_all(hub) == [Progress.IGNORED] * 3
+
+
+@frozen
+class Late:
+    """
+    An inbox that answers what was there before.
+    """
+
+    before: Sequence[InboxMessage]
+
+    async def page(self, *_: object, **__: object) -> Sequence[InboxMessage]:
+        return self.before
+
+
 async def test_outcome_of_a_message_that_is_gone_is_told_to_nobody() -> None:
     hub, _, message_id = await ready(ANSWER)
     await subscribed(hub, outcomes=EVERY_OUTCOME)
@@ -332,6 +368,10 @@ async def test_trial_is_told(hub: MemoryHub) -> None:
     assert told(hub) == ["test"]
     with pytest.raises(SubscriptionNotFoundError):
         await hub.send_trial(ACME, SubscriptionId("sub_unknown1"), caller=ANYBODY)
+    off = SubscriptionChange(on=False)
+    await hub.manage_subscriptions.change(ACME, one.id, off, caller=ANYBODY)
+    with pytest.raises(SubscriptionOffError):
+        await hub.send_trial(ACME, one.id, caller=ANYBODY)
 
 
 async def test_subscription_is_changed_and_switched_off(hub: MemoryHub) -> None:

@@ -83,7 +83,7 @@ async def _stuck(services: Services) -> CheckResult:
         if stage in STUCK and stage in census.messages
     ]
     if Stage.DEAD in census.events:
-        counts.append(f"{census.events[Stage.DEAD].count} dead a assinaturas")
+        counts.append(f"{census.events[Stage.DEAD].count} eventos mortos a inscrições")
     if counts:
         return warning(
             "mensagens",

@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 
 from odoo_ai_config.application.messages.replay import MOST_AT_ONCE, Replay
 from odoo_ai_config.domain.errors import DomainError
+from odoo_ai_config.domain.events import subject_of
 from odoo_ai_config.domain.identifiers import TenantId
 from odoo_ai_config.domain.messages.inbox import STUCK, InboxMessage, MessageId, Stage
 from odoo_ai_config.domain.subscriptions import SubscriptionId
@@ -46,7 +47,7 @@ Ids = Annotated[str, Parameter(help="Mensagem, como `messages list` mostra.")]
 Tenant = Annotated[str | None, Parameter(help="Só as deste cliente.")]
 Subscription = Annotated[
     str | None,
-    Parameter(help="Só os eventos a esta assinatura, como `subscriptions list` mostra."),
+    Parameter(help="Só os eventos a esta inscrição, como `subscriptions list` mostra."),
 ]
 
 
@@ -93,14 +94,15 @@ async def list_(
 
 
 def _row(message: InboxMessage) -> tuple[str, ...]:
-    destination = message.destination
+    destination, told = message.destination, subject_of(message)
     owner = None if destination is None else destination.owner
+    area = "-" if owner is None else str(owner.domain)
     return (
         str(message.id),
         message.stage.value,
         message.reason or "-",
         "-" if owner is None else str(owner.tenant),
-        "-" if owner is None else str(owner.domain),
+        area if told is None else str(told.subscription),
         str(message.attempts),
         moment(message.received_at),
     )
@@ -161,7 +163,7 @@ async def replay(
     Reenvia mensagens paradas, com o mapeamento atual.
 
     Termina com 1 se alguma ficou onde estava. Uma resposta que a crew já deu é só enviada. Eventos
-    a assinaturas só são reenviados com --subscription, ou um a um.
+    a inscrições só são reenviados com --subscription, ou um a um.
     """
     chosen = (stage, tenant, subscription) != (None, None, None)
     if bool(ids) == chosen:

@@ -30,13 +30,13 @@ from odoo_ai_config.entrypoints.http.subscriptions.handlers import subscription_
 
 subscriptions: Final = App(
     name="subscriptions",
-    help="Cria, lista, testa e remove assinaturas: quem é avisado do que muda.",
+    help="Cria, lista, testa e remove inscrições: quem é avisado do que muda.",
     group_parameters=OPTIONS,
 )
 
 E = TypeVar("E", bound=Enum)
 
-Id = Annotated[str, Parameter(help="ID da assinatura, como `subscriptions list` mostra.")]
+Id = Annotated[str, Parameter(help="ID da inscrição, como `subscriptions list` mostra.")]
 OfTenant = Annotated[
     str | None, Parameter(help="De qual cliente ela é; sem esta opção, do hub inteiro.")
 ]
@@ -64,13 +64,13 @@ async def create(
     ] = None,
     outcome: Annotated[
         list[str] | None,
-        Parameter(help=f"O fim das mensagens; repita para mais de um: {_OUTCOMES}."),
+        Parameter(help=f"O desfecho das mensagens; repita para mais de um: {_OUTCOMES}."),
     ] = None,
     tenant: OfTenant = None,
     flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
-    Cria uma assinatura e mostra o segredo dela uma única vez.
+    Cria uma inscrição e mostra o segredo dela uma única vez.
 
     O segredo vai para a saída padrão, sozinho; ele confere as assinaturas (Standard Webhooks).
     """
@@ -80,7 +80,7 @@ async def create(
         made, secret = await services.manage_subscriptions.create(
             _tenant(tenant), url, kinds, outcomes, caller=operator(flags)
         )
-    _hand_over(f"Assinatura {made.id} criada", secret)
+    _hand_over(f"Inscrição {made.id} criada", secret)
 
 
 def _hand_over(what: str, secret: SecretText) -> None:
@@ -93,7 +93,7 @@ async def list_(
     *, tenant: OfTenant = None, json: AsJson = False, flags: StoreFlags = AS_SET
 ) -> None:
     """
-    Lista as assinaturas de um cliente, ou as do hub inteiro.
+    Lista as inscrições de um cliente, ou as do hub inteiro.
     """
     async with reading(flags) as services:
         found = await services.manage_subscriptions.listed(_tenant(tenant), caller=OPERATOR)
@@ -111,7 +111,7 @@ _LISTED: Final = Listing(
     ("ID", "ENDEREÇO", "AVISA DE", "CRIADA", "DESLIGADA"),
     _row,
     subscription_shown,
-    "Nenhuma assinatura; crie uma com: odoo-ai-config subscriptions create",
+    "Nenhuma inscrição aqui; --tenant mostra as de um cliente, e subscriptions create cria uma",
 )
 
 
@@ -120,10 +120,10 @@ async def enable(
     subscription: Id, *, tenant: OfTenant = None, flags: WriteFlags = WRITE_AS_SET
 ) -> None:
     """
-    Liga de novo uma assinatura desligada; o que morreu enquanto isso, `messages replay` reenvia.
+    Liga de novo uma inscrição desligada; o que morreu enquanto isso, `messages replay` reenvia.
     """
     await _switch(subscription, tenant, flags, on=True)
-    say(f"Assinatura {subscription} ligada.")
+    say(f"Inscrição {subscription} ligada.")
 
 
 @subscriptions.command
@@ -131,10 +131,10 @@ async def disable(
     subscription: Id, *, tenant: OfTenant = None, flags: WriteFlags = WRITE_AS_SET
 ) -> None:
     """
-    Desliga uma assinatura: nada mais é enviado a ela.
+    Desliga uma inscrição: nada mais é enviado a ela.
     """
     await _switch(subscription, tenant, flags, on=False)
-    say(f"Assinatura {subscription} desligada.")
+    say(f"Inscrição {subscription} desligada.")
 
 
 async def _switch(id_: str, tenant: str | None, flags: WriteFlags, *, on: bool) -> None:
@@ -156,7 +156,7 @@ async def rotate(
     flags: WriteFlags = WRITE_AS_SET,
 ) -> None:
     """
-    Troca o segredo de uma assinatura e mostra o novo uma única vez.
+    Troca o segredo de uma inscrição e mostra o novo uma única vez.
     """
     both = lifetime(overlap)
     async with session(flags) as services:
@@ -185,10 +185,10 @@ async def remove(
     subscription: Id, *, tenant: OfTenant = None, flags: WriteFlags = WRITE_AS_SET
 ) -> None:
     """
-    Remove uma assinatura; o que ainda esperava por ela não é enviado.
+    Remove uma inscrição; o que ainda esperava por ela não é enviado.
     """
     async with session(flags) as services:
         await services.manage_subscriptions.remove(
             _tenant(tenant), SubscriptionId(subscription), caller=operator(flags)
         )
-    say(f"Assinatura {subscription} removida.")
+    say(f"Inscrição {subscription} removida.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from odoo_ai_config.application.messages.events import GONE, OFF, REMOVED
 from odoo_ai_config.application.messages.intake import ERASED_OWNER, NO_ROUTE
 from odoo_ai_config.application.messages.progress import Trouble
 from odoo_ai_config.domain.conversations.answering import Silence
@@ -138,6 +139,11 @@ REASONS: Final[Mapping[str, Text]] = {
     ),
     Trouble.RESTORED.value: Text(
         "O armazenamento foi restaurado de um backup", "The store was restored from a backup"
+    ),
+    OFF: Text("A inscrição está desligada", "The subscription is off"),
+    REMOVED: Text("A inscrição foi removida", "The subscription was removed"),
+    GONE: Text(
+        "Aquilo de que ela fala não existe mais", "What it is about does not exist any more"
     ),
     Trouble.UNEXPECTED.value: Text(
         "Erro interno; a falha foi registrada", "Internal error; it is in the log"

@@ -30,6 +30,7 @@ from odoo_ai_config.domain.feed import FeedCompactedError
 from odoo_ai_config.domain.messages.inbox import WrongStageError
 from odoo_ai_config.domain.subscriptions import (
     SubscriptionNotFoundError,
+    SubscriptionOffError,
     TooManySubscriptionsError,
 )
 from odoo_ai_config.domain.tenants import (
@@ -253,7 +254,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(domain.TenantNotFoundError, "Cliente não encontrado", "Tenant not found"),
         Row(domain.MappingNotFoundError, "Mapeamento não encontrado", "Mapping not found"),
         Row(domain.CredentialNotFoundError, "Credencial não encontrada", "Credential not found"),
-        Row(SubscriptionNotFoundError, "Assinatura não encontrada", "Subscription not found"),
+        Row(SubscriptionNotFoundError, "Inscrição não encontrada", "Subscription not found"),
         Row(domain.ApiKeyNotFoundError, "Chave de API não encontrada", "API key not found"),
         Row(
             domain.AddressNotFoundError,
@@ -323,8 +324,13 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         ),
         Row(
             TooManySubscriptionsError,
-            "O cliente já tem o máximo de assinaturas",
+            "O cliente já tem o máximo de inscrições",
             "The tenant has as many subscriptions as it may have",
+        ),
+        Row(
+            SubscriptionOffError,
+            "A inscrição está desligada; ligue-a antes",
+            "The subscription is off; switch it on first",
         ),
         Row(
             AreaInUseError,
@@ -528,7 +534,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         ),
         Row(
             application.SubscriberGoneError,
-            "O endereço da assinatura não existe mais",
+            "O endereço da inscrição não existe mais",
             "The address of the subscription is gone",
         ),
         Row(
@@ -575,7 +581,7 @@ _ROWS: Final[Mapping[int, tuple[Row[Any], ...]]] = {
         Row(application.InvalidKeyRingError, *_VAULT_AWAY),
         Row(
             application.SubscriberUnavailableError,
-            "O destino da assinatura não aceitou o aviso",
+            "O destino da inscrição não aceitou o evento",
             "The receiver of the subscription did not take the event",
             headers=lambda error: _retry_after(error.retry_after),
         ),

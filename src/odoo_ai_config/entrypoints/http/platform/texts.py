@@ -340,15 +340,19 @@ RULES: Final[Mapping[str, Text]] = {
         "pause, tenant",
     ),
     "message_outcome": Text(
-        "deve listar fins de mensagens: answered, handed_over, dead",
+        "deve listar desfechos de mensagens: answered, handed_over, dead",
         "must list outcomes of messages: answered, handed_over, dead",
     ),
     "nothing_subscribed": Text(
-        "deve ter ao menos um tipo de mudança ou um fim de mensagem",
+        "deve ter ao menos um tipo de mudança ou um desfecho de mensagem",
         "must have at least one kind of change or one outcome of a message",
     ),
     "subscription_id": Text(
-        "deve ser o identificador de uma assinatura", "must be the id of a subscription"
+        "deve ser o identificador de uma inscrição", "must be the id of a subscription"
+    ),
+    "forbidden_target": Text(
+        "deve ser https e público, ou estar entre os destinos privados que o operador permite",
+        "must be https and public, or among the private targets that the operator allows",
     ),
     "domain_reserved": Text("é um nome reservado ao próprio hub", "is a name of the hub's own"),
     "wait": Text("deve ser um inteiro de 0 a {limit}", "must be an integer from 0 to {limit}"),

@@ -19,6 +19,7 @@ from odoo_ai_config.domain.subscriptions import (
     Subscription,
     SubscriptionId,
     SubscriptionNotFoundError,
+    SubscriptionOffError,
     TooManySubscriptionsError,
 )
 from odoo_ai_config.entrypoints.apps import App
@@ -176,7 +177,7 @@ async def rotate_subscription_secret(request: web.Request, caller: ApiKey) -> we
     parameters=(_TENANT,),
     answer=SentTrial,
     answer_headers=("Cache-Control",),
-    refusals=_CHANGES,
+    refusals=(*_CHANGES, SubscriptionOffError),
 )
 async def test_subscription(request: web.Request, caller: ApiKey) -> web.Response:
     """

@@ -73,12 +73,12 @@ def test_those_of_a_client_and_of_the_hub_are_listed_apart(command: Command) -> 
 def test_subscription_is_switched_off_and_on(command: Command) -> None:
     id_ = create(command, *OF_ACME)
     off = command("subscriptions", "disable", id_, *OF_ACME, "--reason", "em obras")
-    assert (off.status, off.out) == (0, f"Assinatura {id_} desligada.\n")
+    assert (off.status, off.out) == (0, f"Inscrição {id_} desligada.\n")
     assert listed(command, *OF_ACME)[0]["off"]["reason"] == "by_hand"
     assert "by_hand (" in command("subscriptions", "list", *OF_ACME).out
     assert "em obras" in command("audit", "export").out
     on = command("subscriptions", "enable", id_, *OF_ACME)
-    assert (on.status, on.out) == (0, f"Assinatura {id_} ligada.\n")
+    assert (on.status, on.out) == (0, f"Inscrição {id_} ligada.\n")
     assert listed(command, *OF_ACME)[0]["off"] is None
 
 
@@ -106,7 +106,7 @@ def test_trial_is_put_on_its_way(command: Command) -> None:
 def test_removed_subscription_is_gone(command: Command) -> None:
     id_ = create(command, *OF_ACME)
     removed = command("subscriptions", "remove", id_, *OF_ACME)
-    assert (removed.status, removed.out) == (0, f"Assinatura {id_} removida.\n")
+    assert (removed.status, removed.out) == (0, f"Inscrição {id_} removida.\n")
     assert listed(command, *OF_ACME) == []
 
 
@@ -118,7 +118,7 @@ def test_unknown_subscription_is_refused_in_one_line(name: str, command: Command
         ended = command("subscriptions", name, *tokens)
         assert (ended.status, ended.out) == (1, "")
         assert len(ended.err.splitlines()) == 1
-        assert "ssinatura" in ended.err
+        assert "nscrição" in ended.err
     assert "subscription_id" in command("subscriptions", name, "x").err
     assert [one["off"] for one in listed(command, *OF_ACME)] == [None]
 
