@@ -133,7 +133,9 @@ class DeliverMessage:
         """
         failures = message.attempts + 1
         now = self.clock.now()
-        if self.policy.gives_up(failures) and not keeps_trying(message, now=now):
+        # Of the events of a receiver that fails, each is tried only now and then.
+        enough = self.policy.gives_up(failures) or (message.is_event and not message.replays)
+        if enough and not keeps_trying(message, now=now):
             subject = subject_of(message)
             if subject is not None:
                 await self.sending.given_up(message, subject)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -267,11 +268,11 @@ class EventSending:
         if one.off is not None:
             dead = message.dead(reason=OFF, at=self.clock.now())
             return await self.writer.settled(Progress.DEAD, message, dead)
-        pause = self.pacing.pause(one, tenant, trial=subject.is_trial)
+        # Nothing is read for who has to wait, and others may have begun after that.
+        wait = partial(self.pacing.pause, one, tenant, trial=subject.is_trial)
+        pause = wait()
         if pause:
-            now = self.clock.now()
-            later = message.waiting(until=now + timedelta(seconds=pause), at=now)
-            return await self.writer.settled(Progress.WAITING, message, later)
+            return await self._later(message, pause)
         body = await self._body_of(message, subject, tenant)
         if body is None:
             return await self._untold(message, GONE)
@@ -281,6 +282,9 @@ class EventSending:
             # Another process has just removed it, or its old secret: look at it again.
             self.subscriptions.forget()
             raise SubscriberUnavailableError from None
+        pause = wait()
+        if pause:
+            return await self._later(message, pause)
         try:
             with self.pacing.sending(one, tenant):
                 await self.client.post(one.url, body, id_=message.id, secrets=secrets)
@@ -289,6 +293,11 @@ class EventSending:
             raise
         done = message.done(at=self.clock.now())
         return await self.writer.settled(Progress.TOLD, message, done)
+
+    async def _later(self, message: InboxMessage, pause: float) -> Step:
+        now = self.clock.now()
+        later = message.waiting(until=now + timedelta(seconds=pause), at=now)
+        return await self.writer.settled(Progress.WAITING, message, later)
 
     async def given_up(self, message: InboxMessage, subject: EventSubject) -> None:
         """

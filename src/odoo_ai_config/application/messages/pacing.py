@@ -19,6 +19,7 @@ from odoo_ai_config.domain.subscriptions import Subscription, SubscriptionId
 # How long a receiver is left alone after it did not take an event, and at most after several.
 REST: Final = 30.0
 LONGEST_REST: Final = 900.0
+_MOST_DOUBLED: Final = 9
 # Events that wait come one after the other: each that comes too early costs a commit. Other
 # receivers are not known to be done soon.
 APART: Final = 0.025
@@ -119,7 +120,7 @@ class Pacing:
         try:
             yield
         except SubscriberUnavailableError:
-            rest = min(REST * 2.0**pace.failures, LONGEST_REST)
+            rest = min(REST * 2.0 ** min(pace.failures, _MOST_DOUBLED), LONGEST_REST)
             pace.failures += 1
             pace.rests_until = self.clock.monotonic() + rest
             raise

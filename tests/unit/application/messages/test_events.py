@@ -24,8 +24,8 @@ from odoo_ai_config.application.errors import (
 )
 from odoo_ai_config.application.messages import events
 from odoo_ai_config.application.messages.events import AnnounceChanges
-from odoo_ai_config.application.messages.pacing import APART
-from odoo_ai_config.application.messages.progress import Progress
+from odoo_ai_config.application.messages.pacing import APART, EventShare
+from odoo_ai_config.application.messages.progress import Progress, Step
 from odoo_ai_config.application.subscriptions import SubscriptionChange, Subscriptions
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
 from odoo_ai_config.domain.changes import Changeset
@@ -768,3 +768,40 @@ async def test_forbidden_address_is_refused_when_it_is_named(hub: MemoryHub) -> 
         with pytest.raises(InvalidValueError) as refused:
             await naming
         assert (refused.value.field, refused.value.rule) == ("url", "forbidden_target")
+
+
+@pytest.mark.parametrize("each", [1, 3])
+async def test_events_that_are_taken_together_keep_to_their_share(
+    hub: MemoryHub, each: int
+) -> None:
+    for _ in range(6):
+        await subscribed(hub, FeedKind.CONFIG)
+    for number in range(each):
+        await publish(hub, "acme", number)
+    await hub.announce_changes()
+    hub.clock.tick(timedelta(seconds=1))
+    hub.webhooks.answering.clear()
+    taken = await taken_now(hub)
+    assert len(taken) == 6 * each
+    sending = [asyncio.create_task(hub.deliver_message(one)) for one in taken]
+    share = EventShare()
+    done: set[asyncio.Task[Step]] = set()
+    hanging = set(sending)
+    while len(hanging) > share.per_tenant:
+        more, hanging = await asyncio.wait(hanging, return_when=asyncio.FIRST_COMPLETED)
+        done |= more
+    assert {task.result().progress for task in done} == {Progress.WAITING}
+    hub.webhooks.answering.set()
+    assert {step.progress for step in await asyncio.gather(*hanging)} == {Progress.TOLD}
+
+
+async def test_receiver_of_very_many_events_is_switched_off_too(hub: MemoryHub) -> None:
+    one = await subscribed(hub, FeedKind.CONFIG)
+    hub.webhooks.failing[URL] = SubscriberUnavailableError()
+    for number in range(100):
+        await publish(hub, "acme", number)
+    began = hub.clock.now()
+    while (await read(hub, one.id)).off is None:
+        hub.clock.tick(timedelta(minutes=20))
+        await deliver_all(hub)
+        assert hub.clock.now() < began + LONGEST_TELLING + timedelta(hours=1)

@@ -161,3 +161,11 @@ def test_receivers_without_trouble_are_not_remembered(pacing: Pacing, clock: Man
         with pacing.sending(subscription(number), ACME):
             pass
     assert len(pacing._paces) == 0
+
+
+def test_rest_has_an_end_however_often_it_failed(pacing: Pacing, clock: ManualClock) -> None:
+    for _ in range(1100):
+        fail(pacing)
+        wait(clock, 2 * LONGEST_REST)
+    fail(pacing)
+    assert pacing.pause(ONE, ACME) == pytest.approx(LONGEST_REST)
