@@ -1,14 +1,19 @@
 """
 Listeners of the feed, and what they cost those who write.
+
+``python -m benchmarks.feed PORT`` is the process of listeners that do nothing with what they hear.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
+from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
@@ -46,14 +51,37 @@ class _Listener(asyncio.Protocol):
         self._heard += [now] * data.count(_EVENT)
 
 
+async def _listen(port: int) -> None:
+    """
+    Listen as long as standard input is open, and give way to everybody else meanwhile.
+    """
+    os.nice(19)
+    async with _listeners(port, _LISTENERS, []):
+        sys.stdout.write("listening\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+
+
+@contextmanager
+def _elsewhere(server: Server) -> Iterator[None]:
+    """
+    A thousand listeners in a process of their own, as they are in other programs.
+    """
+    command = [sys.executable, "-m", "benchmarks.feed", str(server.port)]
+    with Popen(command, stdin=PIPE, stdout=PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield
+        process.stdin.close()
+
+
 @asynccontextmanager
-async def _listeners(server: Server, count: int, heard: list[float]) -> AsyncIterator[None]:
+async def _listeners(port: int, count: int, heard: list[float]) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     made = []
     for _ in range(count):
-        _, listener = await loop.create_connection(
-            lambda: _Listener(heard), "127.0.0.1", server.port
-        )
+        _, listener = await loop.create_connection(lambda: _Listener(heard), "127.0.0.1", port)
         await listener.connected
         made.append(listener)
     try:
@@ -93,7 +121,7 @@ async def _figures(server: Server) -> list[Figure]:
     _write(server, 0, 500)
     heard: list[float] = []
     delays: list[float] = []
-    async with _listeners(server, _LISTENERS, heard):
+    async with _listeners(server.port, _LISTENERS, heard):
         for number in range(50):
             heard.clear()
             await asyncio.to_thread(_write, server, 1000 + number, 1)
@@ -107,12 +135,12 @@ async def _figures(server: Server) -> list[Figure]:
     for round_ in range(_ROUNDS):
         first = 10_000 * (round_ + 1)
         alone, _ = await _written(server, first)
-        async with _listeners(server, _LISTENERS, heard):
+        with _elsewhere(server):
             rate, _ = await _written(server, first + 2000)
         ratios.append(rate / alone)
         details.append(f"{rate:.0f}/s; {alone:.0f}/s")
         _, spent = await _written(server, first + 4000, connections=16)
-        async with _listeners(server, 1, heard):
+        async with _listeners(server.port, 1, heard):
             _, listened = await _written(server, first + 6000, connections=16)
         added.append((listened - spent) / _WRITES * 1e6)
     return [
@@ -146,3 +174,7 @@ async def _written(server: Server, first: int, connections: int = 1) -> tuple[fl
     before = server.processor_seconds()
     rate = await asyncio.to_thread(_write, server, first, _WRITES, connections)
     return rate, server.processor_seconds() - before
+
+
+if __name__ == "__main__":
+    asyncio.run(_listen(int(sys.argv[1])))
