@@ -177,6 +177,8 @@ async def test_erasure_on_mongodb_survives_a_kill_at_any_moment(
                 assert certificate["removed"]["items"] == ITEMS
                 assert certificate["removed"]["revisions"] == 2 * EVENTS
                 assert hub.stop() == 0
+            # Dropping waits for what the killed process has begun, on the stand-in for ever.
+            client.admin.command("killAllSessions", [])
             client.drop_database(name)
 
 

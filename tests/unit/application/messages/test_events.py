@@ -26,8 +26,10 @@ from odoo_ai_config.application.messages import events
 from odoo_ai_config.application.messages.events import AnnounceChanges
 from odoo_ai_config.application.messages.pacing import APART, EventShare
 from odoo_ai_config.application.messages.progress import Progress, Step
+from odoo_ai_config.application.ports.audit_log import AuditLog
 from odoo_ai_config.application.subscriptions import SubscriptionChange, Subscriptions
 from odoo_ai_config.domain.access import Scope, ScopeMissingError
+from odoo_ai_config.domain.audit import LinkedEntry
 from odoo_ai_config.domain.changes import Changeset
 from odoo_ai_config.domain.channels.mapping import ChannelKey, ChannelMapping
 from odoo_ai_config.domain.errors import InvalidValueError, TenantForbiddenError
@@ -783,7 +785,11 @@ async def test_events_that_are_taken_together_keep_to_their_share(
     hub.webhooks.answering.clear()
     taken = await taken_now(hub)
     assert len(taken) == 6 * each
-    sending = [asyncio.create_task(hub.deliver_message(one)) for one in taken]
+    deliver = hub.deliver_message
+    # Each asks whether there is room before the first one is sent.
+    slow = evolve(deliver.sending, audit=cast("Any", SlowTrail(deliver.sending.audit)))
+    deliver = evolve(deliver, sending=slow)
+    sending = [asyncio.create_task(deliver(one)) for one in taken]
     share = EventShare()
     done: set[asyncio.Task[Step]] = set()
     hanging = set(sending)
@@ -805,3 +811,16 @@ async def test_receiver_of_very_many_events_is_switched_off_too(hub: MemoryHub) 
         hub.clock.tick(timedelta(minutes=20))
         await deliver_all(hub)
         assert hub.clock.now() < began + LONGEST_TELLING + timedelta(hours=1)
+
+
+@frozen
+class SlowTrail:
+    """
+    A trail whose reader lets others go on.
+    """
+
+    trail: AuditLog
+
+    async def chain(self, **which: Any) -> Sequence[LinkedEntry]:
+        await asyncio.sleep(0.01)
+        return await self.trail.chain(**which)
