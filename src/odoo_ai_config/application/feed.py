@@ -80,16 +80,17 @@ class _Listener:
     overrun: bool = False
     failure: BaseException | None = None
     news: asyncio.Event = field(init=False, factory=asyncio.Event)
-    _told: list[Change] = field(init=False, factory=list)
+    # Each time the same ones to all who want the same, so that their text is made once.
+    _told: list[tuple[Change, ...]] = field(init=False, factory=list)
 
-    def tell(self, changes: Sequence[Change]) -> None:
-        if self.overrun or len(self._told) + len(changes) > MOST_CHANGES:
+    def tell(self, changes: tuple[Change, ...]) -> None:
+        if self.overrun or sum(map(len, self._told)) + len(changes) > MOST_CHANGES:
             self._told, self.overrun = [], True
         else:
-            self._told += changes
+            self._told.append(changes)
         self.news.set()
 
-    def take(self) -> list[Change]:
+    def take(self) -> tuple[Change, ...]:
         """
         What was told since this was called last.
 
@@ -100,7 +101,7 @@ class _Listener:
             raise self.failure
         told, self._told = self._told, []
         self.news.clear()
-        return told
+        return told[0] if len(told) == 1 else tuple(chain.from_iterable(told))
 
 
 @define(eq=False)
@@ -303,10 +304,11 @@ class Follower:
         if self._listener.overrun:
             self._listener.overrun, self._gap = False, self._watch.end
             return ()
-        changes = tuple(one for one in told if one.number > self.cursor.number)
+        if told and told[0].number <= self.cursor.number:
+            told = tuple(one for one in told if one.number > self.cursor.number)
         if self._watch.end.number > self.cursor.number:
             self.cursor = self._watch.end
-        return changes
+        return told
 
 
 @define(eq=False)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated, Final
@@ -237,5 +238,18 @@ def _event_of(change: Change) -> bytes:
     return b"id: %s\nevent: change\ndata: %s\n\n" % (change.cursor.encode(), data)
 
 
+# The last that were told, with their text: to find each of a thousand takes longer than to write.
+_recent: Final[deque[tuple[tuple[Change, ...], bytes]]] = deque(maxlen=8)
+
+
+def _all_of(changes: tuple[Change, ...]) -> bytes:
+    for known, text in _recent:
+        if known is changes:
+            return text
+    text = b"".join(map(_event_of, changes))
+    _recent.appendleft((changes, text))
+    return text
+
+
 def _events_of(page: FeedPage) -> bytes:
-    return b"".join(map(_event_of, page.changes)) or b"id: %s\n\n" % page.cursor.encode()
+    return _all_of(page.changes) if page.changes else b"id: %s\n\n" % page.cursor.encode()
