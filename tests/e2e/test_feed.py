@@ -84,15 +84,17 @@ class Reader:
 
     async def _listen(self, most: int) -> None:
         headers = {"Last-Event-ID": self.cursor}
-        heard = 0
+        heard, cursor = 0, self.cursor
         async with self._client.get("/v1/changes/stream?kind=document", headers=headers) as answer:
             assert answer.status in {200, 503}, await answer.text()
             async with asyncio.timeout(2):
                 async for line in answer.content:
+                    if line.startswith(b"id: "):
+                        cursor = line[4:].decode().strip()
                     if line.startswith(b"data: "):
-                        change = json.loads(line[6:])
+                        change = {**json.loads(line[6:]), "cursor": cursor}
                         self.seen.append(change)
-                        self.cursor = change["cursor"]
+                        self.cursor = cursor
                         heard += 1
                         if heard == most:
                             return

@@ -226,6 +226,8 @@ def _recognised(opened: _OpenKey, place: bytes, plain: bytes) -> Fingerprint:
 
 
 @lru_cache(maxsize=16)
+# It takes longer to make than to use, and each change of the feed needs it.
+@lru_cache(maxsize=4)
 def _veil_of(master: MasterKey) -> AESSIV:
     # Deterministic: it hides what anybody may have again, and a reader compares cursors.
     return AESSIV(blake2b(_VEIL, key=master.material).digest())

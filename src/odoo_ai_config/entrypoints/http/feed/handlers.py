@@ -234,7 +234,10 @@ def _interest_of(request: web.Request) -> Interest:
 # All listeners are sent the same.
 @lru_cache(maxsize=1024)
 def _event_of(change: Change) -> bytes:
-    data = json_bytes(body_of_change(change))
+    body = body_of_change(change)
+    # It is the id, and half of all that is sent otherwise.
+    del body["cursor"]
+    data = json_bytes(body)
     return b"id: %s\nevent: change\ndata: %s\n\n" % (change.cursor.encode(), data)
 
 

@@ -36,7 +36,6 @@ class FeedChange:
     That something changed, and never what is in it.
     """
 
-    cursor: Annotated[CursorText, Meta(description="Where a reader goes on behind this change.")]
     at: Moment
     kind: FeedKind
     action: AuditAction
@@ -47,6 +46,16 @@ class FeedChange:
             "nobody's. A bound key sees its own tenant only."
         ),
     ]
+    cursor: (
+        Annotated[
+            CursorText,
+            Meta(
+                description="Where a reader goes on behind this change; in a stream it is the "
+                "event's `id` alone."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     domain: BusinessAreaText | UnsetType = UNSET
     document: DocumentTypeText | UnsetType = UNSET
     name: (
