@@ -76,8 +76,8 @@ async def test_reader_begins_with_a_cursor_and_goes_on(web: WebHub) -> None:
     found = await changes(web, f"since={begin['cursor']}")
     [change] = found["changes"]
     assert change.pop("at").endswith("Z")
-    # Nothing in it tells how much happens at others.
-    assert not change.pop("cursor").startswith("4")
+    # Nothing in it tells how much happens at others, as the number of the entry would.
+    assert ":" not in change.pop("cursor")
     assert change == {
         "kind": "mapping",
         "action": "channel_changed",
