@@ -207,6 +207,8 @@ class AnnounceChanges:
         if found:
             # Who subscribed before these changes is told of them.
             self.events.subscriptions.forget()
+        now = self.clock.now()
+        self._turns = {one: due for one, due in self._turns.items() if due > now}
         messages: list[InboxMessage] = []
         for linked in found:
             change = change_of(linked, self.vault.veil)
@@ -216,20 +218,17 @@ class AnnounceChanges:
             since = linked.end
             if len(messages) >= _AT_A_TIME:
                 break
-        more = len(found) == _AT_A_TIME
+        more = len(found) == _AT_A_TIME or bool(found and since != found[-1].end)
         if not messages and since.number < cursor_in(stored).number + _NOTED_AFTER:
             # To note that there was nothing would be a change itself.
             self._looked = max(since.number, after)
             return Changeset(), (0, more)
-        now = self.clock.now()
         moved = successor(stored, FEED_CURSOR, cursor_document(since), author=HUB_AUTHOR, at=now)
         revisions = () if moved is None else (moved,)
         return Changeset(messages=tuple(messages), revisions=revisions), (len(messages), more)
 
     def _in_turn(self, one: SubscriptionId, event: InboxMessage) -> InboxMessage:
-        now = event.received_at
-        self._turns = {other: due for other, due in self._turns.items() if due > now}
-        due = self._turns.get(one, now)
+        due = self._turns.get(one, event.received_at)
         self._turns[one] = due + timedelta(seconds=APART)
         return evolve(event, due_at=due)
 

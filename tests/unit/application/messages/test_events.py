@@ -665,6 +665,18 @@ async def test_many_changes_at_once_are_told_one_after_the_other(hub: MemoryHub)
     assert due == {now + number * timedelta(seconds=APART): 2 for number in range(40)}
 
 
+async def test_changes_that_many_are_told_of_are_all_told_at_once(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        await subscribed(hub, FeedKind.CONFIG)
+    for number in range(3):
+        await publish(hub, "acme", number)
+    # The first change makes as many events as one commit takes.
+    monkeypatch.setattr(events, "_AT_A_TIME", 4)
+    assert await hub.announce_changes() == 12
+
+
 # Outcomes of what comes
 
 
