@@ -158,9 +158,8 @@ async def _figures(server: Server) -> list[Figure]:
             details[-1],
         ),
         at_most(
-            # The commit itself does nothing for it. A tenth of what that takes.
-            "processor time that a listener adds beside each commit, 16 connections",
-            100,
+            "processor time that a listener adds to each commit, 16 connections",
+            20,
             median(added),
             "µs",
             f"{min(added):.0f} to {max(added):.0f}",

@@ -235,7 +235,7 @@ def _interest_of(request: web.Request) -> Interest:
 @lru_cache(maxsize=1024)
 def _event_of(change: Change) -> bytes:
     body = body_of_change(change)
-    # It is the id, and half of all that is sent otherwise.
+    # It is the id of the event already.
     del body["cursor"]
     data = json_bytes(body)
     return b"id: %s\nevent: change\ndata: %s\n\n" % (change.cursor.encode(), data)
